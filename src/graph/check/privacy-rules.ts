@@ -1,0 +1,144 @@
+/** What labels forbid that can be seen without a catalog: R5 and R6 for tools, R5 for the caller, R7, R8. */
+import type { ErrorCode } from "../../errors.ts";
+import { excess, flowsTo, formatClearance, type Clearance } from "../../tiers/clearance.ts";
+import { declassifyMistakes } from "../../tiers/declassify.ts";
+import { formatLabel, levelOf, type Label } from "../../tiers/label.ts";
+import type { AgentStep, BoundTool, RedactStep, StepDefinition } from "../definition.ts";
+import type { RefNode } from "../ref.ts";
+import { labelOf, pathTo, type Flows, type FlowSources } from "./flow.ts";
+import { maxReleasedBits, releasedBits } from "./release.ts";
+
+export interface CheckedGraph {
+  readonly steps: readonly StepDefinition[];
+  readonly sources: FlowSources;
+  readonly flows: Flows;
+}
+
+export type ReportCode = (path: string, message: string, code: ErrorCode) => void;
+
+export function checkPrivacy(graph: CheckedGraph, report: ReportCode): void {
+  for (const step of graph.steps) {
+    checkBound(step, graph, report);
+    if (step.kind === "agent") for (const tool of step.tools) checkTool(step, tool, { graph, report });
+    if (step.kind === "redact") checkRedact(step, graph, report);
+  }
+}
+
+/** R7: a declared tier is an upper bound on everything the step sees; it never lowers a label. */
+function checkBound(step: StepDefinition, graph: CheckedGraph, report: ReportCode): void {
+  const bound = "privacy" in step ? step.privacy : undefined;
+  const context = graph.flows[step.name]?.context;
+  if (bound === undefined || context === undefined || levelOf(context.level) <= levelOf(bound)) return;
+  report(
+    `steps.${step.name}.privacy`,
+    `step "${step.name}" declares privacy ${bound}, but sees ${formatLabel(context)}\n` +
+      `path: ${pathTo(step, context, graph)}\n` +
+      `Fix: declare privacy: "${context.level}", or g.redact(... to "${bound}") what it reads.`,
+    "PRIVACY_TIER_EXCEEDED",
+  );
+}
+
+function checkTool(
+  step: AgentStep,
+  tool: BoundTool,
+  { graph, report }: { graph: CheckedGraph; report: ReportCode },
+): void {
+  const flow = graph.flows[step.name];
+  if (flow === undefined) return;
+  const path = `steps.${step.name}.tools.${tool.name}`;
+  if (!flowsTo(flow.context, tool.accepts)) {
+    const sink = { name: `tool "${tool.name}" (arguments)`, fix: `raise accepts of "${tool.name}"` };
+    report(path, flowDenied(step, flow.context, { clearance: tool.accepts, ...sink, graph }), "PRIVACY_FLOW_DENIED");
+  }
+  const untrusted = untrustedAction(step, tool, flow.control);
+  if (untrusted !== undefined) report(path, untrusted, "PRIVACY_ACTION_UNTRUSTED");
+}
+
+/** R6: an effect needs trusted control, and argument by argument a value that code set or bounded. */
+function untrustedAction(step: AgentStep, tool: BoundTool, control: Label): string | undefined {
+  if (tool.effect === "read") return undefined;
+  const subject = `step "${step.name}" -> tool "${tool.name}" (effect ${tool.effect})`;
+  if (control.integrity === "untrusted") {
+    return `${subject}: its "when" reads untrusted data, so an outsider could decide that it runs\nFix: endorse what "when" reads (a closed enum), or declare the field trusted if your own code set it.`;
+  }
+  const free = Object.keys(tool.shownParameters["properties"] ?? {}).filter((name) => !(name in tool.max));
+  if (free.length === 0 || tool.untrustedArguments !== undefined) return undefined;
+  return `${subject}: a model chooses ${free.map((name) => `"${name}"`).join(", ")} from data an outsider may have written\nFix: pin or bound each by code (pin, max), declare effect: "read" if it changes nothing, or accept it openly with untrustedArguments: { reason }.`;
+}
+
+/** R8: legal whatever the data, and for untrusted data only closed values. */
+function checkRedact(step: RedactStep, graph: CheckedGraph, report: ReportCode): void {
+  const flow = graph.flows[step.name];
+  if (flow === undefined) return;
+  const from = flow.input;
+  const path = `steps.${step.name}`;
+  const code = "PRIVACY_DECLASSIFY_ILLEGAL";
+  for (const mistake of declassifyMistakes(from, step.declassification))
+    report(path, `step "${step.name}": ${mistake}`, code);
+  const opened = openObject(step.output.json);
+  if (opened)
+    report(`${path}.output`, `step "${step.name}": the object must not admit members that it does not declare`, code);
+  if (flow.control.integrity === "untrusted") {
+    report(
+      path,
+      `step "${step.name}": untrusted data decides whether "${Object.keys(step.needs).join()}" exists, so an outsider could choose what is released\nFix: endorse what the "when" before it reads, or declare the field trusted.`,
+      code,
+    );
+  }
+  if (from.integrity === "trusted" || opened) return;
+  const release = releasedBits(step.output.json);
+  if (release.kind === "open") {
+    report(`${path}.${release.path}`, `step "${step.name}" releases from untrusted data: ${release.why}`, code);
+  } else if (release.bits > maxReleasedBits) {
+    const bits = `${release.bits.toFixed(1)} bits, more than ${maxReleasedBits}`;
+    report(
+      `${path}.output`,
+      `step "${step.name}" releases ${bits}, from untrusted data: a phone number would fit; narrow the enums and ranges`,
+      code,
+    );
+  }
+}
+
+function openObject(json: Readonly<Record<string, unknown>>): boolean {
+  return json["type"] === "object" && json["additionalProperties"] !== false;
+}
+
+/** R5 for the caller: the output may not be above what the caller handed in, unless declared. */
+export function checkOutput(
+  refs: Readonly<Record<string, RefNode>>,
+  clearance: Clearance,
+  check: { graph: CheckedGraph; report: ReportCode },
+): void {
+  const { graph, report } = check;
+  for (const [name, ref] of Object.entries(refs)) {
+    const label = labelOf(ref, graph.sources, graph.flows);
+    if (flowsTo(label, clearance)) continue;
+    const source = ref.source;
+    const step = source.kind === "step" ? graph.steps.find((candidate) => candidate.name === source.step) : undefined;
+    if (step === undefined) continue;
+    const sink = {
+      clearance,
+      name: "caller (output)",
+      fix: "declare g.output(..., { clearance }) if the caller may see it",
+    };
+    report(`output.${name}`, flowDenied(step, label, { ...sink, graph }), "PRIVACY_FLOW_DENIED");
+  }
+}
+
+interface Sink {
+  readonly name: string;
+  readonly clearance: Clearance;
+  readonly fix: string;
+  readonly graph: CheckedGraph;
+}
+
+function flowDenied(step: StepDefinition, label: Label, sink: Sink): string {
+  const over = excess(label, sink.clearance);
+  const removed = label.compartments.filter((compartment) => !sink.clearance.compartments.includes(compartment));
+  return (
+    `PRIVACY_FLOW_DENIED [build] step "${step.name}" -> ${sink.name}\n` +
+    `payload ${formatLabel(label, label.integrity)} exceeds clearance ${formatClearance(sink.clearance)}: ${over}\n` +
+    `path: ${pathTo(step, label, sink.graph)}\n` +
+    `Fix: g.redact(... removes [${removed.map((c) => `"${c}"`).join(", ")}], to "${sink.clearance.level}") before "${step.name}", ${sink.fix}, or drop it here`
+  );
+}

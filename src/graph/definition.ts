@@ -1,0 +1,123 @@
+import type { Clearance } from "../tiers/clearance.ts";
+import type { Complexity } from "../tiers/complexity.ts";
+import type { Declassification } from "../tiers/declassify.ts";
+import type { Label, Privacy } from "../tiers/label.ts";
+import type { RefNode } from "./ref.ts";
+import type { JsonSchema, Schema } from "./schema.ts";
+import type { StepContext, ToolEffect, ToolIdempotency } from "./types/steps.ts";
+
+/** Values by the names under which a step needs them. */
+export type NeedValues = Readonly<Record<string, unknown>>;
+
+interface StepBase {
+  readonly name: string;
+  /** Position of definition, from 0; also a topological order, since a step can only need earlier ones. */
+  readonly index: number;
+  readonly needs: Readonly<Record<string, RefNode>>;
+  readonly timeoutMs: number;
+}
+
+interface Conditional {
+  readonly when: ((values: NeedValues) => boolean) | undefined;
+}
+
+interface Placed extends StepBase, Conditional {
+  readonly complexity: Complexity;
+  /** Upper bound of the level of everything the step sees. */
+  readonly privacy: Privacy;
+  readonly maxOutputTokens: number;
+  readonly system: string | undefined;
+}
+
+export interface ModelStep extends Placed {
+  readonly kind: "model";
+  readonly output: Schema;
+  readonly prompt: (values: NeedValues) => string;
+  readonly validate: ((output: unknown, values: NeedValues) => boolean) | undefined;
+}
+
+export interface ClassifyStep extends Placed {
+  readonly kind: "classify";
+  readonly labels: readonly string[];
+  readonly text: (values: NeedValues) => string;
+  readonly endorse: { readonly reason: string } | undefined;
+}
+
+export interface AgentStep extends Placed {
+  readonly kind: "agent";
+  readonly output: Schema;
+  readonly prompt: (values: NeedValues) => string;
+  readonly tools: readonly BoundTool[];
+  readonly maxTurns: number;
+}
+
+export interface CodeStep extends StepBase, Conditional {
+  readonly kind: "code";
+  readonly privacy: Privacy | undefined;
+  readonly produces: Label | undefined;
+  readonly run: (values: NeedValues, context: StepContext) => unknown;
+}
+
+export interface RedactStep extends StepBase {
+  readonly kind: "redact";
+  readonly output: Schema;
+  readonly map: (value: unknown) => unknown;
+  readonly declassification: Declassification;
+}
+
+export interface FirstOfStep extends StepBase {
+  readonly kind: "firstOf";
+}
+
+/** Steps that a policy places on an endpoint. */
+export type PlacedStep = ModelStep | ClassifyStep | AgentStep;
+export type StepDefinition = PlacedStep | CodeStep | RedactStep | FirstOfStep;
+
+/** A tool as an agent step holds it: every default filled in. */
+export interface BoundTool {
+  readonly name: string;
+  readonly description: string;
+  /** Bound to the author's tool object, which stays outside the frozen definition. */
+  readonly invoke: (args: unknown, config: unknown) => unknown;
+  readonly effect: ToolEffect;
+  readonly idempotency: ToolIdempotency;
+  readonly accepts: Clearance;
+  /** `undefined`: the label of the arguments, untrusted. */
+  readonly returns: Label | undefined;
+  readonly pin: Readonly<Record<string, (values: NeedValues) => unknown>>;
+  readonly max: Readonly<Record<string, (values: NeedValues) => number>>;
+  readonly untrustedArguments: { readonly reason: string } | undefined;
+  /** Checks all arguments; `undefined` for a tool with a plain JSON Schema, which checks them itself. */
+  readonly parse: Schema["parse"] | undefined;
+  /** What the model is shown: the arguments without the pinned ones, as JSON Schema. */
+  readonly shownParameters: JsonSchema;
+}
+
+/** Labels of one step as the data flows (rules R1 to R4), the same in every run. */
+export interface StepFlow {
+  /** What decides whether the step runs. */
+  readonly control: Label;
+  /** What the step starts with: everything it reads, and its control. */
+  readonly input: Label;
+  /** The highest label the step can come to see; above `input` only where tools may raise it. */
+  readonly context: Label;
+  readonly output: Label;
+}
+
+/** A whole graph as frozen data. */
+export interface GraphDefinition {
+  readonly name: string;
+  readonly version: string;
+  /** True when the author declared a label for the input. */
+  readonly labelled: boolean;
+  readonly input: Schema;
+  readonly inputLabel: Label;
+  readonly fieldLabels: Readonly<Record<string, Label>>;
+  readonly steps: readonly StepDefinition[];
+  readonly flows: Readonly<Record<string, StepFlow>>;
+  /** A single value, or named ones. */
+  readonly output:
+    | { readonly kind: "one"; readonly ref: RefNode }
+    | { readonly kind: "named"; readonly refs: Readonly<Record<string, RefNode>> };
+  readonly callerClearance: Clearance;
+}

@@ -1,0 +1,127 @@
+/** Turns what an author wrote for one step into its frozen definition, reporting every mistake on the way. */
+import { OptionReader, type Report } from "../common/option-reader.ts";
+import { show } from "../common/names.ts";
+import { complexityTiers, defaultMaxOutputTokens, type Complexity } from "../tiers/complexity.ts";
+import type { Compartment, LabelSpec, Privacy } from "../tiers/label.ts";
+import { isPrivacy, labelMistake, makeLabel, privacyLevels } from "../tiers/label.ts";
+import { bindTools } from "./bind-tool.ts";
+import type { AgentStep, ClassifyStep, CodeStep, ModelStep, NeedValues, RedactStep } from "./definition.ts";
+import type { RefNode } from "./ref.ts";
+import { openSchema, type Schema } from "./schema.ts";
+
+/** What a step knows of its surroundings while it is described. */
+export interface StepSetting {
+  readonly name: string;
+  readonly index: number;
+  readonly needs: Readonly<Record<string, RefNode>>;
+  /** The graph's default bound. */
+  readonly privacy: Privacy;
+  readonly report: Report;
+}
+
+const dayMs = 86_400_000;
+const common = ["needs", "when", "privacy", "timeoutMs"];
+const limits = ["maxOutputTokens", "system"];
+
+function baseOf(reader: OptionReader, { name, index, needs }: StepSetting) {
+  const timeoutMs = reader.integer("timeoutMs", { fallback: 60_000, min: 1, max: dayMs });
+  return { name, index, needs, timeoutMs, when: reader.optionalFn<(values: NeedValues) => boolean>("when") };
+}
+
+function placedOf(reader: OptionReader, setting: StepSetting, complexity: Complexity) {
+  const range = { fallback: defaultMaxOutputTokens[complexity], min: 1, max: 1_000_000 };
+  return {
+    ...baseOf(reader, setting),
+    complexity,
+    privacy: reader.oneOf("privacy", privacyLevels, setting.privacy),
+    maxOutputTokens: reader.integer("maxOutputTokens", range),
+    system: reader.optionalText("system"),
+  };
+}
+
+function schemaOf(reader: OptionReader): Schema | undefined {
+  const schema = openSchema(reader.get("output"), "output");
+  if (typeof schema !== "string") return schema;
+  reader.mistake("output", schema);
+  return undefined;
+}
+
+export function describeModel(spec: unknown, setting: StepSetting): ModelStep | undefined {
+  const reader = new OptionReader(spec, `steps.${setting.name}`, setting.report);
+  reader.only([...common, ...limits, "complexity", "output", "prompt", "validate"]);
+  const placed = placedOf(reader, setting, reader.oneOf("complexity", complexityTiers));
+  const output = schemaOf(reader);
+  const prompt = reader.fn<ModelStep["prompt"]>("prompt");
+  const validate = reader.optionalFn<NonNullable<ModelStep["validate"]>>("validate");
+  return output && prompt && { kind: "model", ...placed, output, prompt, validate };
+}
+
+export function describeClassify(spec: unknown, setting: StepSetting): ClassifyStep | undefined {
+  const reader = new OptionReader(spec, `steps.${setting.name}`, setting.report);
+  reader.only([...common, ...limits, "labels", "text", "endorse"]);
+  const placed = placedOf(reader, setting, "classification");
+  const labels = labelsOf(reader);
+  const text = reader.fn<ClassifyStep["text"]>("text");
+  return labels && text && { kind: "classify", ...placed, labels, text, endorse: reader.reason("endorse") };
+}
+
+function labelsOf(reader: OptionReader): readonly string[] | undefined {
+  const found = reader.get("labels");
+  const valid = Array.isArray(found) && found.every((label) => typeof label === "string" && label.trim() !== "");
+  if (!valid || found.length < 2) {
+    reader.mistake("labels", `expected at least two texts that are not empty, found ${show(found)}`);
+    return undefined;
+  }
+  if (new Set(found).size < found.length) reader.mistake("labels", "the same label stands here twice");
+  if (found.includes("uncertain"))
+    reader.mistake("labels", '"uncertain" is the answer of a model that cannot tell; choose another word');
+  return [...(found as string[])];
+}
+
+export function describeCode(spec: unknown, setting: StepSetting): CodeStep | undefined {
+  const reader = new OptionReader(spec, `steps.${setting.name}`, setting.report);
+  reader.only([...common, "produces", "run"]);
+  const produces = reader.get("produces") as Privacy | LabelSpec | undefined;
+  const mistake = produces === undefined ? undefined : labelMistake(produces);
+  if (mistake !== undefined) reader.mistake("produces", mistake);
+  const privacy = reader.get("privacy");
+  const run = reader.fn<CodeStep["run"]>("run");
+  return (
+    run && {
+      kind: "code",
+      ...baseOf(reader, setting),
+      privacy: isPrivacy(privacy) ? privacy : undefined,
+      produces: produces === undefined || mistake !== undefined ? undefined : makeLabel(produces, "trusted"),
+      run,
+    }
+  );
+}
+
+export function describeAgent(spec: unknown, setting: StepSetting): AgentStep | undefined {
+  const reader = new OptionReader(spec, `steps.${setting.name}`, setting.report);
+  reader.only([...common, ...limits, "output", "prompt", "tools", "maxTurns"]);
+  const placed = placedOf(reader, setting, "agentic");
+  const output = schemaOf(reader);
+  const prompt = reader.fn<AgentStep["prompt"]>("prompt");
+  const tools = bindTools(reader, setting.report);
+  const maxTurns = reader.integer("maxTurns", { fallback: 8, min: 1, max: 100 });
+  return output && prompt && { kind: "agent", ...placed, output, prompt, tools, maxTurns };
+}
+
+export function describeRedact(spec: unknown, setting: StepSetting): RedactStep | undefined {
+  const reader = new OptionReader(spec, `steps.${setting.name}`, setting.report);
+  reader.only(["from", "output", "map", "removes", "to", "reason"]);
+  const output = schemaOf(reader);
+  const map = reader.fn<RedactStep["map"]>("map");
+  const removes = reader.get("removes");
+  const mistake = labelMistake({ level: "public", compartments: removes });
+  if (mistake !== undefined) reader.mistake("removes", mistake);
+  const to = reader.oneOf("to", privacyLevels);
+  const declassification = {
+    removes: mistake === undefined ? (removes as Compartment[]) : [],
+    to,
+    reason: reader.text("reason"),
+  };
+  const { name, index, needs } = setting;
+  return output && map && { kind: "redact", name, index, needs, timeoutMs: dayMs, output, map, declassification };
+}

@@ -1,0 +1,87 @@
+import type { LabelSpec, Privacy } from "../../tiers/label.ts";
+import type { GraphDefinition } from "../definition.ts";
+import type {
+  Always,
+  AgentSpec,
+  ClassifySpec,
+  CodeSpec,
+  ModelSpec,
+  OutputOptions,
+  RedactSpec,
+  Verdict,
+  When,
+} from "./steps.ts";
+import type { InputSchemaOf, Needs, Ref, Value, Values } from "./values.ts";
+
+export interface GraphOptions<O, I> {
+  /** What `run` and `start` accept; validated before anything is paid for. */
+  readonly input: InputSchemaOf<O, I>;
+  /** The author's version; a hash of the structure is appended. @default "0" */
+  readonly version?: string;
+  /** Label of the input. @default public, and plan and run say `unlabelled` */
+  readonly label?: Privacy | LabelSpec;
+  /** Fields whose label differs from the graph's, for example one that the host's own auth layer set. */
+  readonly fields?: { readonly [K in keyof NoInfer<O>]?: Partial<LabelSpec> };
+  /** Default upper bound of every step. @default the level of the input */
+  readonly privacy?: Privacy;
+}
+
+declare const inputType: unique symbol;
+declare const outputType: unique symbol;
+
+/** A finished graph. `in I` makes a graph for `string` unusable where one for `number` is needed. */
+export interface Graph<in I, out O> {
+  readonly name: string;
+  /** Author's version plus a hash of names, kinds, edges, tiers, labels and schemas. Functions are not hashed. */
+  readonly version: string;
+  readonly definition: GraphDefinition;
+  /** The graph as Mermaid flowchart source. */
+  toMermaid(): string;
+  readonly [inputType]: (value: I) => void;
+  readonly [outputType]: O;
+}
+
+/** Adds steps; every method returns the value the step will have, as a reference. Mistakes are collected and thrown
+ * together by `output`. The overload with `when` types the result as possibly `undefined`: a defaulted type parameter
+ * instead of the overload leaves the author's lambdas untyped. */
+export interface GraphBuilder<I, V> {
+  readonly input: Ref<V> & { field<const K extends keyof V & string>(name: K): Ref<V[K]> };
+
+  /** Text or an object from one model call, cascaded over the ladder. */
+  model<const N extends Needs, O>(name: string, step: ModelSpec<N, O> & Always): Ref<O>;
+  model<const N extends Needs, O>(name: string, step: ModelSpec<N, O> & When<N>): Ref<O | undefined>;
+  /** One of a closed set of labels, or `{ uncertain: true }`. */
+  classify<const N extends Needs, const L extends string>(
+    name: string,
+    step: ClassifySpec<N, L> & Always,
+  ): Ref<Verdict<L>>;
+  classify<const N extends Needs, const L extends string>(
+    name: string,
+    step: ClassifySpec<N, L> & When<N>,
+  ): Ref<Verdict<L> | undefined>;
+  /** Your own code: a database, an API, a computation. */
+  code<const N extends Needs, O>(name: string, step: CodeSpec<N, O> & Always): Ref<O>;
+  code<const N extends Needs, O>(name: string, step: CodeSpec<N, O> & When<N>): Ref<O | undefined>;
+  /** A tool loop; the model is chosen per turn. */
+  agent<const N extends Needs, O>(name: string, step: AgentSpec<N, O> & Always): Ref<O>;
+  agent<const N extends Needs, O>(name: string, step: AgentSpec<N, O> & When<N>): Ref<O | undefined>;
+  /** The only way for a label to go down: trusted code releases declared values. */
+  redact<T, O>(name: string, step: RedactSpec<T, O>): Ref<O | Extract<T, undefined>>;
+  /** The first of the listed values whose step was not skipped; fails when all were. */
+  firstOf<const R extends readonly [Ref<unknown>, ...Ref<unknown>[]]>(
+    name: string,
+    refs: R,
+  ): Ref<Exclude<Value<R[number]>, undefined>>;
+
+  /** Reads a value that may be missing; where it is missing, the reader is skipped too. */
+  required<T>(ref: Ref<T>): Ref<Exclude<T, undefined>>;
+  /** Reads a value that may be missing; where it is missing, the reader sees `value`. */
+  orElse<T, const D>(ref: Ref<T>, value: D): Ref<Exclude<T, undefined> | D>;
+
+  /**
+   * Freezes the graph and checks everything that needs no catalog.
+   * @throws {DefinitionError} with every problem at once.
+   */
+  output<O>(ref: Ref<O>, options?: OutputOptions): Graph<I, O>;
+  output<const N extends Needs>(refs: N, options?: OutputOptions): Graph<I, Values<N>>;
+}
