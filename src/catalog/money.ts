@@ -1,0 +1,37 @@
+/**
+ * Money as whole pico-dollars in `bigint`: every published price per million tokens is a whole number of them per token,
+ * so sums are exact and a budget cannot drift.
+ * @module
+ */
+
+/** 10^-12 US dollars. */
+export type PicoUsd = bigint;
+
+const picoPerUsd = 1_000_000_000_000n;
+
+/**
+ * Exact for amounts with up to 12 decimals; more are rounded half up.
+ * @param usd a finite amount, at least 0
+ */
+export function usdToPico(usd: number): PicoUsd {
+  const [whole = "0", fraction = ""] = decimal(usd).split(".");
+  return BigInt(whole) * picoPerUsd + BigInt(fraction.padEnd(12, "0").slice(0, 12) || "0");
+}
+
+/** Shortest decimal text that reads back as the same number, without an exponent. */
+function decimal(value: number): string {
+  const text = String(value);
+  return text.includes("e") ? value.toFixed(12) : text;
+}
+
+/** For display and span attributes, which are numbers; the ledger itself never leaves `bigint`. */
+export function picoToUsd(pico: PicoUsd): number {
+  return Number(pico) / Number(picoPerUsd);
+}
+
+/** `$0.00142`: four significant digits below a cent, whole tenths of a cent above. */
+export function formatUsd(pico: PicoUsd): string {
+  const usd = picoToUsd(pico);
+  if (usd === 0) return "$0";
+  return `$${usd < 0.01 ? Number(usd.toPrecision(4)).toFixed(usd < 0.0001 ? 8 : 6) : usd.toFixed(4)}`;
+}

@@ -1,0 +1,97 @@
+/**
+ * The policy engine: a pure function from facts to a decision. The privacy filter runs first and is not a rule, so no
+ * rule, and no bug in one, can choose a place that may not see the data. May import `catalog`, `confidence`, `tiers` and
+ * `common`; it knows nothing of graphs.
+ * @module
+ */
+import type { Candidate } from "../catalog/candidate.ts";
+import { deepFreeze } from "../common/freeze.ts";
+import { stableHash } from "../common/stable-hash.ts";
+import type { ConfidenceKind } from "../confidence/confidence.ts";
+import { excess, flowsTo, formatClearance } from "../tiers/clearance.ts";
+import { formatLabel, type Label } from "../tiers/label.ts";
+import type { Decision, DecisionClass, Refusal, Rung } from "./decision.ts";
+import type { StepFacts } from "./facts.ts";
+import type { Policy } from "./policy.ts";
+import type { Rule } from "./rule.ts";
+
+export function decide(policy: Policy, candidates: readonly Candidate[], facts: StepFacts): Decision {
+  const refused: Refusal[] = [];
+  const flags: string[] = [];
+  let remaining = candidates.filter((candidate) => mayReceive(candidate, facts.label, refused));
+  for (const rule of policy.rules) {
+    const applied = applyRule(rule, remaining, facts);
+    refused.push(...applied.refused);
+    flags.push(...applied.flags);
+    remaining = applied.remaining;
+  }
+  const ladder = remaining.map((candidate) => rungOf(candidate, facts));
+  const decision = {
+    step: facts.step,
+    policy: { name: policy.name, version: policy.version },
+    class: classOf(ladder, facts),
+    label: facts.label,
+    ...(facts.role === undefined ? {} : { role: facts.role }),
+    ladder,
+    refused,
+    flags,
+    acceptAt: policy.acceptAt,
+    reason: reasonOf(ladder, facts, refused),
+  };
+  return deepFreeze({ ...decision, id: stableHash(decision) });
+}
+
+/** The filter in front of every rule: endpoints that may not see the data are refused candidates, nothing more. */
+function mayReceive({ endpoint }: Candidate, label: Label, refused: Refusal[]): boolean {
+  if (flowsTo(label, endpoint.clearance)) return true;
+  const declared = endpoint.clearanceDeclared
+    ? `is cleared for ${formatClearance(endpoint.clearance)}`
+    : "declares no clearance (public)";
+  refused.push({
+    endpoint: endpoint.name,
+    rule: "clearance",
+    reason: `${declared}; the data is ${formatLabel(label)}: ${excess(label, endpoint.clearance)}`,
+  });
+  return false;
+}
+
+/** Holds a rule to its contract: names it does not know are ignored, so it can only remove and order. */
+function applyRule(rule: Rule, candidates: readonly Candidate[], facts: StepFacts) {
+  const { removed = [], order = [], flags = [] } = rule.apply(candidates, facts);
+  const reasons = new Map(removed.map(({ endpoint, reason }) => [endpoint, reason]));
+  const position = new Map(order.map((name, index) => [name, index]));
+  const refused = candidates.flatMap(({ endpoint: { name } }): Refusal[] => {
+    const reason = reasons.get(name);
+    return reason === undefined ? [] : [{ endpoint: name, rule: rule.name, reason }];
+  });
+  const kept = candidates.filter(({ endpoint }) => !reasons.has(endpoint.name));
+  const rank = ({ endpoint }: Candidate): number => position.get(endpoint.name) ?? order.length;
+  return { refused, flags, remaining: kept.toSorted((a, b) => rank(a) - rank(b)) };
+}
+
+function rungOf({ endpoint, capabilities }: Candidate, facts: StepFacts): Rung {
+  return {
+    endpoint: endpoint.name,
+    class: endpoint.class,
+    location: endpoint.location,
+    signal: signalOf(capabilities, facts),
+  };
+}
+
+function signalOf({ onlyLabels, logprobs }: Candidate["capabilities"], facts: StepFacts): ConfidenceKind {
+  if (onlyLabels !== undefined) return "probability";
+  if (facts.kind === "classify") return logprobs ? "label-margin" : "unavailable";
+  return facts.needs.jsonSchema ? "validator" : "unavailable";
+}
+
+function classOf(ladder: readonly Rung[], { human, label }: StepFacts): DecisionClass {
+  const [first, ...rest] = ladder;
+  if (first === undefined) return human !== undefined && flowsTo(label, human) ? "human" : "refused";
+  return rest.some((rung) => rung.class !== first.class) ? "hybrid" : first.class;
+}
+
+function reasonOf(ladder: readonly Rung[], facts: StepFacts, refused: readonly Refusal[]): string {
+  const data = `${facts.role === undefined ? "" : `${facts.role} turn, `}${facts.complexity} on ${formatLabel(facts.label)}`;
+  if (ladder.length === 0) return `${data}: nothing eligible, ${refused.length} refused`;
+  return `${data}: ${ladder.map((rung) => `${rung.endpoint} (${rung.class}, ${rung.location})`).join(", then ")}`;
+}
