@@ -1,0 +1,64 @@
+import type { Endpoint } from "../catalog/endpoint.ts";
+import { isFactory, type ChatModelLike, type ModelNeeds } from "../catalog/model-like.ts";
+import { DefinitionError } from "../errors.ts";
+
+/** The members of a LangChain chat model that we look at; every one may be missing. */
+export interface ChatClient extends ChatModelLike {
+  readonly lc_kwargs?: Readonly<Record<string, unknown>>;
+  readonly caller?: { readonly maxRetries?: number };
+  readonly clientConfig?: { readonly baseURL?: string };
+  readonly model?: string;
+  readonly modelName?: string;
+  readonly maxTokens?: number;
+  readonly maxOutputTokens?: number;
+  readonly numPredict?: number;
+  readonly logprobs?: boolean;
+  _llmType?(): string;
+  bindTools?(tools: readonly unknown[]): ChatModelLike;
+}
+
+/** Alternatives asked for with log-probabilities: enough for the labels of a closed set that share a beginning. */
+const topLogprobs = 5;
+
+/**
+ * A client built for one combination of output limit and log-probabilities. Both are constructor arguments in LangChain,
+ * so a given model is built again from its own arguments; retries, cache and streaming of the client are switched off on
+ * the way, because one call must be one request.
+ */
+export function buildClient(endpoint: Endpoint, needs: ModelNeeds): ChatClient {
+  const given = endpoint.model as ChatClient;
+  const made = isFactory(endpoint.model) ? (endpoint.model(needs) as ChatClient) : given;
+  const client = rebuild(made, isFactory(endpoint.model) ? {} : constructorNeeds(needs));
+  const retries = client.caller?.maxRetries ?? 0;
+  if (retries === 0) return client;
+  const message = `its client retries ${retries} times by itself, so one attempt could be ${retries + 1} requests; build it with maxRetries: 0`;
+  throw new DefinitionError(
+    `endpoint "${endpoint.name}"`,
+    [{ code: "CATALOG_INVALID", path: "model", message }],
+    "CATALOG_INVALID",
+  );
+}
+
+function constructorNeeds({ maxOutputTokens, logprobs }: ModelNeeds): Record<string, unknown> {
+  return {
+    // One of these is the name that the class knows; `limitOf` checks that it took.
+    maxTokens: maxOutputTokens,
+    maxOutputTokens,
+    numPredict: maxOutputTokens,
+    // The Responses API drops log-probabilities.
+    ...(logprobs ? { logprobs: true, topLogprobs, useResponsesApi: false } : {}),
+  };
+}
+
+const singleRequest = { maxRetries: 0, cache: false, streaming: false, timeout: undefined };
+
+function rebuild(client: ChatClient, changes: Record<string, unknown>): ChatClient {
+  if (client.lc_kwargs === undefined) return client;
+  const Constructor = client.constructor as new (fields: Record<string, unknown>) => ChatClient;
+  return new Constructor({ ...client.lc_kwargs, ...singleRequest, ...changes });
+}
+
+/** The output limit that the client will send, as far as it shows. */
+export function limitOf(client: ChatClient): number | undefined {
+  return client.maxTokens ?? client.maxOutputTokens ?? client.numPredict;
+}

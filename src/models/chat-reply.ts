@@ -1,0 +1,100 @@
+import type { TokenLogprob } from "../confidence/label-margin.ts";
+import { ProviderError } from "../errors.ts";
+import type { ModelReply, RawUsage, ToolCall } from "./port.ts";
+
+/** The members of a LangChain AI message that we read; nothing about them is trusted. */
+interface AiMessage {
+  readonly content?: unknown;
+  readonly id?: unknown;
+  readonly tool_calls?: readonly { id?: unknown; name?: unknown; args?: unknown }[];
+  readonly invalid_tool_calls?: readonly { id?: unknown; name?: unknown }[];
+  readonly usage_metadata?: {
+    input_tokens?: unknown;
+    output_tokens?: unknown;
+    input_token_details?: { cache_read?: unknown };
+    output_token_details?: { reasoning?: unknown };
+  };
+  readonly response_metadata?: {
+    finish_reason?: unknown;
+    model_name?: unknown;
+    logprobs?: { content?: unknown } | null;
+  };
+}
+
+export function readReply(found: unknown): ModelReply {
+  if (typeof found !== "object" || found === null) {
+    throw new ProviderError("the model returned no message", { retryable: false, errorType: "_OTHER" });
+  }
+  const message = found as AiMessage;
+  const metadata = message.response_metadata;
+  return {
+    text: textOf(message.content),
+    toolCalls: toolCallsOf(message),
+    finishReason: textOrUndefined(metadata?.finish_reason),
+    usage: usageOf(message.usage_metadata),
+    logprobs: logprobsOf(metadata?.logprobs?.content),
+    responseId: textOrUndefined(message.id),
+    responseModel: textOrUndefined(metadata?.model_name),
+  };
+}
+
+function textOrUndefined(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** Content is a string or a list of blocks, of which the text ones count. */
+function textOf(content: unknown): string {
+  if (typeof content === "string") return content;
+  if (!Array.isArray(content)) return "";
+  return content
+    .map((block: { text?: unknown } | null) => (typeof block?.text === "string" ? block.text : ""))
+    .join("");
+}
+
+function toolCallsOf({ tool_calls: valid = [], invalid_tool_calls: invalid = [] }: AiMessage): ToolCall[] {
+  const calls = [...valid, ...invalid.map((call) => ({ ...call, args: undefined }))];
+  const used = new Set<string>();
+  return calls.map(({ id, name, args }, index) => {
+    // Servers send empty and repeated ids; results are matched by id, so each call needs its own.
+    const own = typeof id === "string" && id !== "" && !used.has(id) ? id : `call_${index}`;
+    used.add(own);
+    const isBag = typeof args === "object" && args !== null && !Array.isArray(args);
+    return {
+      id: own,
+      name: typeof name === "string" ? name : "",
+      args: isBag ? (args as Record<string, unknown>) : undefined,
+    };
+  });
+}
+
+function usageOf(usage: AiMessage["usage_metadata"]): RawUsage | undefined {
+  if (usage === undefined) return undefined;
+  return {
+    inputTokens: usage.input_tokens,
+    outputTokens: usage.output_tokens,
+    cacheReadTokens: usage.input_token_details?.cache_read,
+    reasoningTokens: usage.output_token_details?.reasoning,
+  };
+}
+
+interface RawLogprob {
+  readonly token?: unknown;
+  readonly logprob?: unknown;
+  readonly top_logprobs?: unknown;
+}
+
+function logprobsOf(content: unknown): TokenLogprob[] {
+  if (!Array.isArray(content)) return [];
+  return (content as readonly (RawLogprob | null)[]).flatMap((raw) => {
+    const own = readLogprob(raw);
+    if (own === undefined) return [];
+    const listed: readonly unknown[] = Array.isArray(raw?.top_logprobs) ? raw.top_logprobs : [];
+    return [{ ...own, alternatives: listed.flatMap((item) => readLogprob(item as RawLogprob | null) ?? []) }];
+  });
+}
+
+function readLogprob(raw: RawLogprob | null | undefined): { token: string; logprob: number } | undefined {
+  return typeof raw?.token === "string" && typeof raw.logprob === "number"
+    ? { token: raw.token, logprob: raw.logprob }
+    : undefined;
+}
