@@ -1,0 +1,24 @@
+import { FlowViolationError } from "../errors.ts";
+import { excess, flowsTo, formatClearance, type Clearance } from "../tiers/clearance.ts";
+import { formatLabel, type Label } from "../tiers/label.ts";
+
+export interface Flow {
+  readonly step: string;
+  readonly label: Label;
+  /** For the message, for example `tool "search"`. */
+  readonly sink: string;
+  readonly clearance: Clearance;
+}
+
+/**
+ * The last check before a byte leaves. Graph and plan have proved it already; this one does not trust them.
+ * @throws {FlowViolationError}
+ */
+export function assertFlow({ step, label, sink, clearance }: Flow): void {
+  if (flowsTo(label, clearance)) return;
+  throw new FlowViolationError(
+    "PRIVACY_FLOW_DENIED",
+    `PRIVACY_FLOW_DENIED [dispatch] step "${step}" -> ${sink}: payload ${formatLabel(label)} exceeds clearance ${formatClearance(clearance)}: ${excess(label, clearance)}. Nothing was sent.`,
+    { details: { step } },
+  );
+}

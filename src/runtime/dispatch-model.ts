@@ -1,0 +1,240 @@
+/**
+ * The one place from which a model is called. In this order: label against clearance, worst case against the budget, span,
+ * deadline, one request, usage checked, settled, recorded. Nothing else in Tierwise calls a model.
+ * @module
+ */
+import type { Attributes } from "@opentelemetry/api";
+import type { Endpoint } from "../catalog/endpoint.ts";
+import { picoToUsd, type PicoUsd } from "../catalog/money.ts";
+import { checkUsage, costOf, worstCost, type CheckedUsage, type UsageBound } from "../catalog/usage.ts";
+import { openScope, untilAborted } from "../common/abort.ts";
+import { utf8Bytes } from "../common/utf8.ts";
+import { ProviderError, TierwiseError } from "../errors.ts";
+import type { PlacedStep } from "../graph/definition.ts";
+import type { ModelPort, ModelReply } from "../models/port.ts";
+import type { OpenSpan } from "../telemetry/open-span.ts";
+import * as names from "../telemetry/semconv.ts";
+import { assertFlow } from "./assert-flow.ts";
+import type { Reservation } from "./budget.ts";
+import { evaluateReply, type Evaluation } from "./evaluate-reply.ts";
+import { needValues, remainingMs, type Session } from "./session.ts";
+import type { ModelResult, ModelWork } from "./step-work.ts";
+
+export interface ModelCall {
+  readonly session: Session;
+  readonly step: PlacedStep;
+  readonly work: ModelWork["input"];
+  readonly endpoint: Endpoint;
+  readonly port: ModelPort;
+  readonly acceptAt: number;
+  /** Endpoints that the policy could have chosen: the dearest of them is the counterfactual. */
+  readonly eligible: readonly Endpoint[];
+}
+
+export async function dispatchModel(call: ModelCall): Promise<ModelResult> {
+  const { session, step, work, endpoint, port } = call;
+  assertFlow({
+    step: step.name,
+    label: work.label,
+    sink: `endpoint "${endpoint.name}"`,
+    clearance: endpoint.clearance,
+  });
+  const bound: UsageBound = {
+    requestBytes: port.requestBytes(work.request),
+    maxOutputTokens: work.request.maxOutputTokens + endpoint.reasoningTokens,
+  };
+  const worst = endpoint.price === undefined ? 0n : worstCost(bound, endpoint.price);
+  const reservation = await session.budget.reserve(worst, session.abort.signal);
+  if (reservation === undefined) return { type: "unaffordable", endpoint: endpoint.name };
+  return new Attempt(call, bound, reservation).perform();
+}
+
+/** One request under way: whatever happens, its reservation is settled, its span ended and its entry booked once. */
+class Attempt {
+  readonly #call: ModelCall;
+  readonly #bound: UsageBound;
+  readonly #reservation: Reservation;
+  readonly #span: OpenSpan;
+  readonly #startedMs: number;
+
+  constructor(call: ModelCall, bound: UsageBound, reservation: Reservation) {
+    const { session, step, work, endpoint, port } = call;
+    this.#call = call;
+    this.#bound = bound;
+    this.#reservation = reservation;
+    this.#startedMs = session.services.clock.nowMs();
+    const trace = session.stepTraces.get(step.name);
+    if (trace === undefined) throw new TierwiseError("INTERNAL", `step "${step.name}" has no span`);
+    this.#span = trace.attempt({
+      endpoint,
+      number: work.number,
+      kind: work.kind,
+      provider: port.provider,
+      model: port.model,
+      server: port.server,
+      maxOutputTokens: work.request.maxOutputTokens,
+      outputType: work.request.kind === "chat" && work.request.schema !== undefined ? "json" : "text",
+    });
+    session.events.emit({
+      type: "attempt-start",
+      ...this.#identity(),
+      label: work.label,
+      requestBytes: bound.requestBytes,
+    });
+  }
+
+  async perform(): Promise<ModelResult> {
+    let reply: ModelReply;
+    try {
+      reply = await this.#request();
+    } catch (error) {
+      return this.#failed(error);
+    }
+    return this.#answered(reply);
+  }
+
+  async #request(): Promise<ModelReply> {
+    const { session, step, work, port } = this.#call;
+    const limitMs = Math.min(step.timeoutMs, remainingMs(session));
+    const scope = openScope(session.abort.signal, limitMs, session.services.clock);
+    try {
+      return await untilAborted(
+        this.#span.run(() => port.call(work.request, scope.signal)),
+        scope.signal,
+      );
+    } catch (error) {
+      throw scope.timedOut() ? this.#timeout(limitMs) : error;
+    } finally {
+      scope.release();
+    }
+  }
+
+  #timeout(limitMs: number): ProviderError {
+    const message = `step "${this.#call.step.name}" -> "${this.#call.endpoint.name}": no answer within ${Math.round(limitMs)} ms`;
+    return new ProviderError(message, { code: "ATTEMPT_TIMEOUT", retryable: true, errorType: "timeout" });
+  }
+
+  #answered(reply: ModelReply): ModelResult {
+    const { session, step, acceptAt, endpoint } = this.#call;
+    const checked = this.#usageOf(reply);
+    let evaluation: Evaluation;
+    try {
+      evaluation = evaluateReply(step, reply, { values: needValues(session, step), acceptAt });
+    } catch (error) {
+      // The author's `validate` threw: the request is paid for all the same.
+      this.#settle(checked, false);
+      this.#span.end({ errorType: "_OTHER" });
+      throw error;
+    }
+    const cost = this.#settle(checked, evaluation.accepted);
+    session.events.emit({
+      type: "attempt-end",
+      ...this.#identity(),
+      ...this.#charged(checked, cost),
+      ...outcomeOf(evaluation),
+    });
+    this.#span.end(
+      this.#span.isRecording ? { attributes: this.#attributes(reply, checked, { cost, evaluation }) } : {},
+    );
+    if (evaluation.accepted)
+      return { type: "accepted", value: evaluation.value, text: reply.text, toolCalls: reply.toolCalls };
+    const { rejectReason: reason = "validator", problems } = evaluation;
+    return { type: "rejected", endpoint: endpoint.name, reason, problems, text: reply.text };
+  }
+
+  #failed(error: unknown): ModelResult {
+    const { session, endpoint } = this.#call;
+    const aborted = session.abort.signal.aborted;
+    const checked = wasNotBilled(error) ? unbilled : checkUsage(undefined, this.#bound);
+    const cost = this.#settle(checked, false);
+    const errorType = error instanceof ProviderError ? error.errorType : aborted ? "cancelled" : "_OTHER";
+    session.events.emit({ type: "attempt-error", ...this.#identity(), ...this.#charged(checked, cost), errorType });
+    this.#span.end({ errorType, attributes: costAttributes(endpoint, cost, checked) });
+    if (aborted || !(error instanceof ProviderError)) throw error;
+    return { type: "failed", endpoint: endpoint.name, error };
+  }
+
+  #usageOf(reply: ModelReply): CheckedUsage {
+    if (this.#call.port.capabilities.onlyLabels === undefined) return checkUsage(reply.usage, this.#bound);
+    // Counts no tokens: about four bytes make one, for the counterfactual only.
+    const tokens = (bytes: number): number => Math.ceil(bytes / 4);
+    return {
+      usage: { inputTokens: tokens(this.#bound.requestBytes), outputTokens: tokens(utf8Bytes(reply.text)) },
+      source: "estimated",
+    };
+  }
+
+  #settle({ usage, source }: CheckedUsage, accepted: boolean): PicoUsd | undefined {
+    const { session, step, work, endpoint, eligible } = this.#call;
+    const cost = endpoint.price === undefined ? undefined : costOf(usage, endpoint.price);
+    const dearest = eligible.reduce((most, { price }) => {
+      const own = price === undefined ? 0n : costOf(usage, price);
+      return own > most ? own : most;
+    }, 0n);
+    session.budget.settle(this.#reservation, cost ?? 0n);
+    const entry = { step: step.name, endpoint: endpoint.name, class: endpoint.class, usage, usageSource: source };
+    session.ledger.record({ ...entry, kind: work.kind, cost, dearest, accepted });
+    return cost;
+  }
+
+  #identity() {
+    const { step, work, endpoint } = this.#call;
+    const { name, class: endpointClass, location } = endpoint;
+    return { step: step.name, attempt: work.number, kind: work.kind, endpoint: name, class: endpointClass, location };
+  }
+
+  #charged({ usage, source }: CheckedUsage, cost: PicoUsd | undefined) {
+    const durationMs = this.#call.session.services.clock.nowMs() - this.#startedMs;
+    return { durationMs, ...usage, usageSource: source, costUsd: cost === undefined ? undefined : picoToUsd(cost) };
+  }
+
+  #attributes(
+    reply: ModelReply,
+    checked: CheckedUsage,
+    { cost, evaluation }: { cost: PicoUsd | undefined; evaluation: Evaluation },
+  ): Attributes {
+    const { raw, calibrated, kind } = evaluation.confidence;
+    const { cacheReadTokens, reasoningTokens } = reply.usage ?? {};
+    return {
+      ...costAttributes(this.#call.endpoint, cost, checked),
+      [names.ATTR_ATTEMPT_OUTCOME]: evaluation.accepted ? "accepted" : "rejected",
+      ...(evaluation.rejectReason && { [names.ATTR_ATTEMPT_REJECT_REASON]: evaluation.rejectReason }),
+      [names.ATTR_CONFIDENCE_KIND]: evaluation.basis === "ungated" ? "ungated" : kind,
+      ...(raw !== undefined && { [names.ATTR_CONFIDENCE_RAW]: raw }),
+      ...(calibrated !== undefined && { [names.ATTR_CONFIDENCE_CALIBRATED]: calibrated }),
+      [names.ATTR_CONFIDENCE_THRESHOLD]: this.#call.acceptAt,
+      ...(reply.responseModel !== undefined && { [names.ATTR_GEN_AI_RESPONSE_MODEL]: reply.responseModel }),
+      ...(reply.responseId !== undefined && { [names.ATTR_GEN_AI_RESPONSE_ID]: reply.responseId }),
+      ...(reply.finishReason !== undefined && { [names.ATTR_GEN_AI_RESPONSE_FINISH_REASONS]: [reply.finishReason] }),
+      ...(typeof cacheReadTokens === "number" && {
+        [names.ATTR_GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS]: cacheReadTokens,
+      }),
+      ...(typeof reasoningTokens === "number" && {
+        [names.ATTR_GEN_AI_USAGE_REASONING_OUTPUT_TOKENS]: reasoningTokens,
+      }),
+    };
+  }
+}
+
+function outcomeOf({ accepted, rejectReason, confidence, basis }: Evaluation) {
+  return { outcome: accepted ? ("accepted" as const) : ("rejected" as const), rejectReason, confidence, basis };
+}
+
+function costAttributes({ price }: Endpoint, cost: PicoUsd | undefined, { usage, source }: CheckedUsage): Attributes {
+  return {
+    [names.ATTR_GEN_AI_USAGE_INPUT_TOKENS]: usage.inputTokens,
+    [names.ATTR_GEN_AI_USAGE_OUTPUT_TOKENS]: usage.outputTokens,
+    [names.ATTR_USAGE_SOURCE]: source,
+    [names.ATTR_COST_SOURCE]: price === undefined ? "unpriced" : source === "provider" ? "price" : "estimate",
+    ...(cost !== undefined && { [names.ATTR_COST_USD]: picoToUsd(cost) }),
+    ...(price !== undefined && { [names.ATTR_COST_PRICE_VERSION]: price.version }),
+  };
+}
+
+const unbilled: CheckedUsage = { usage: { inputTokens: 0, outputTokens: 0 }, source: "estimated" };
+
+/** Refused before work began: an error status, or no connection at all. Anything else may have been billed. */
+function wasNotBilled(error: unknown): boolean {
+  if (!(error instanceof ProviderError)) return false;
+  return error.status !== undefined || ["ECONNREFUSED", "ENOTFOUND", "context_length"].includes(error.errorType);
+}

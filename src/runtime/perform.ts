@@ -1,0 +1,113 @@
+import { openScope, untilAborted } from "../common/abort.ts";
+import { StepFailedError, TierwiseError } from "../errors.ts";
+import type { CodeStep, PlacedStep, RedactStep } from "../graph/definition.ts";
+import { decide } from "../policy/decide.ts";
+import type { Decision } from "../policy/decision.ts";
+import { assertFlow } from "./assert-flow.ts";
+import type { Work } from "./engine.ts";
+import { dispatchModel } from "./dispatch-model.ts";
+import { dispatchTool, idempotencyKey } from "./dispatch-tool.ts";
+import { needValues, remainingMs, stepOf, type Session } from "./session.ts";
+import { stepFacts } from "./step-facts.ts";
+import type { HumanWork, ModelResult, ModelWork, StepWork } from "./step-work.ts";
+
+/** Does one work: the only code of the runtime that waits for the outside. */
+export async function perform(session: Session, work: Work): Promise<unknown> {
+  const own = work as StepWork;
+  const step = stepOf(session, own.input.step);
+  switch (own.kind) {
+    case "code":
+      return runCode(session, step as CodeStep | RedactStep, own.key);
+    case "model":
+      return callModel(session, step as PlacedStep, own.input);
+    case "tool":
+      if (step.kind !== "agent") throw new TierwiseError("INTERNAL", `step "${step.name}" has no tools`);
+      return dispatchTool({ session, step, work: own });
+    case "human":
+      return askHuman(session, own.input);
+  }
+}
+
+async function runCode(session: Session, step: CodeStep | RedactStep, key: string): Promise<unknown> {
+  const values = needValues(session, step);
+  if (step.kind === "redact") return redact(session, step, values["from"]);
+  const span = session.stepTraces.get(step.name)?.span;
+  const scope = openScope(session.abort.signal, Math.min(step.timeoutMs, remainingMs(session)), session.services.clock);
+  const context = { signal: scope.signal, runId: session.runId, idempotencyKey: idempotencyKey(session.runId, key) };
+  const start = async (): Promise<unknown> => await step.run(values, context);
+  try {
+    return await untilAborted(span === undefined ? start() : span.run(start), scope.signal);
+  } catch (error) {
+    if (!scope.timedOut()) throw error;
+    throw new StepFailedError(
+      "STEP_FAILED",
+      `step "${step.name}": its code took longer than ${step.timeoutMs} ms (timeoutMs)`,
+    );
+  } finally {
+    scope.release();
+  }
+}
+
+/** Only what the output schema declares gets out; a skipped source stays `undefined`. */
+function redact(session: Session, step: RedactStep, from: unknown): unknown {
+  if (from === undefined) return undefined;
+  const parsed = step.output.parse(step.map(from));
+  if (!parsed.ok) {
+    throw new StepFailedError(
+      "OUTPUT_INVALID",
+      `step "${step.name}": map returned something else than its output schema: ${parsed.problems.join("; ")}`,
+    );
+  }
+  const flow = session.graph.flows[step.name]!;
+  session.events.emit({
+    type: "declassified",
+    step: step.name,
+    from: flow.input,
+    to: flow.output,
+    reason: step.declassification.reason,
+  });
+  return parsed.value;
+}
+
+async function callModel(session: Session, step: PlacedStep, work: ModelWork["input"]): Promise<ModelResult> {
+  const { policy, candidates, ports } = session.services;
+  const decision = decide(policy, candidates, stepFacts(session, step, work));
+  if (isNews(work)) announce(session, decision);
+  const [rung] = decision.ladder;
+  if (rung === undefined) return { type: "exhausted", decision };
+  const endpointOf = (name: string) => candidates.find(({ endpoint }) => endpoint.name === name)!.endpoint;
+  const eligible = [...decision.ladder, ...decision.refused.filter(({ rule }) => rule === "excluded")].map(
+    ({ endpoint }) => endpointOf(endpoint),
+  );
+  const endpoint = endpointOf(rung.endpoint);
+  return dispatchModel({
+    session,
+    step,
+    work,
+    endpoint,
+    port: ports.get(rung.endpoint)!,
+    acceptAt: decision.acceptAt,
+    eligible,
+  });
+}
+
+/** The next rung of a ladder is no new decision; a first look and one with less money are. */
+function isNews({ excluded }: ModelWork["input"]): boolean {
+  const last = excluded.at(-1);
+  return last === undefined || last.rule === "budget";
+}
+
+function announce(session: Session, decision: Decision): void {
+  session.stepTraces.get(decision.step)?.decided(decision);
+  session.events.emit({ type: "policy-decision", step: decision.step, decision });
+}
+
+async function askHuman(session: Session, { step, prompt, label }: HumanWork["input"]): Promise<unknown> {
+  const { human } = session.services;
+  if (human === undefined)
+    throw new TierwiseError("INTERNAL", `step "${step}" was sent to a person, and none is wired`);
+  assertFlow({ step, label, sink: "a person (onHuman)", clearance: human.clearance });
+  session.events.emit({ type: "human-asked", step, label });
+  const { signal } = session.abort;
+  return untilAborted(human.ask({ runId: session.runId, step, label, prompt, signal }), signal);
+}

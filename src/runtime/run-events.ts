@@ -1,0 +1,119 @@
+import { EventEmitter } from "eventemitter3";
+import type { Clock } from "../common/clock.ts";
+import type { NewEvent, RunEvent } from "../events/event.ts";
+
+/** How far an attached iterator may lag behind before the run waits for it. */
+const highWater = 256;
+
+interface Reader {
+  readonly buffer: RunEvent[];
+  wake: (() => void) | undefined;
+  done: boolean;
+}
+
+/**
+ * The events of one run: listeners are called at once, iterators pull. Events that nobody reads are not kept; only an
+ * attached iterator slows the run down.
+ */
+export class RunEvents {
+  readonly #emitter = new EventEmitter();
+  readonly #readers = new Set<Reader>();
+  readonly #runId: string;
+  readonly #clock: Clock;
+  #ended = false;
+  #unblocked = false;
+  #resume: (() => void) | undefined;
+
+  constructor(runId: string, clock: Clock) {
+    this.#runId = runId;
+    this.#clock = clock;
+  }
+
+  emit(event: NewEvent): void {
+    const complete = Object.freeze({ ...event, runId: this.#runId, atMs: this.#clock.epochMs() }) as RunEvent;
+    for (const reader of this.#readers) push(reader, complete);
+    if (complete.type === "run-end") this.#end();
+    for (const name of [complete.type, "*"]) {
+      for (const listener of this.#emitter.listeners(name)) callSafely(listener as (event: RunEvent) => void, complete);
+    }
+  }
+
+  /** @param type an event's type, or `*` for all */
+  on(type: string, listener: (event: RunEvent) => void): () => void {
+    this.#emitter.on(type, listener);
+    return () => void this.#emitter.off(type, listener);
+  }
+
+  /** Resolves when no attached iterator lags too far behind; `undefined` when none does already. */
+  drained(): Promise<void> | undefined {
+    return this.#lags() ? new Promise((resolve) => (this.#resume = resolve)) : undefined;
+  }
+
+  /** From here on nobody is waited for: the run is cancelled or out of time. */
+  unblock(): void {
+    this.#unblocked = true;
+    this.#release();
+  }
+
+  #lags(): boolean {
+    if (this.#unblocked) return false;
+    for (const reader of this.#readers) if (reader.buffer.length >= highWater) return true;
+    return false;
+  }
+
+  iterate(): AsyncIterableIterator<RunEvent> {
+    const reader: Reader = { buffer: [], wake: undefined, done: this.#ended };
+    if (!this.#ended) this.#readers.add(reader);
+    const detach = (): Promise<IteratorResult<RunEvent>> => {
+      reader.done = true;
+      reader.buffer.length = 0;
+      this.#readers.delete(reader);
+      this.#release();
+      return Promise.resolve({ done: true, value: undefined });
+    };
+    return {
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+      next: async () => {
+        if (reader.buffer.length === 0 && !reader.done) await new Promise<void>((resolve) => (reader.wake = resolve));
+        const value = reader.buffer.shift();
+        this.#release();
+        return value === undefined ? { done: true, value } : { done: false, value };
+      },
+      return: detach,
+    };
+  }
+
+  #end(): void {
+    this.#ended = true;
+    for (const reader of this.#readers) {
+      reader.done = true;
+      reader.wake?.();
+    }
+    this.#readers.clear();
+  }
+
+  #release(): void {
+    if (this.#resume === undefined || this.#lags()) return;
+    this.#resume();
+    this.#resume = undefined;
+  }
+}
+
+function push(reader: Reader, event: RunEvent): void {
+  reader.buffer.push(event);
+  reader.wake?.();
+  reader.wake = undefined;
+}
+
+/** A listener that throws must not break the run; its error still reaches the process as uncaught. */
+function callSafely(listener: (event: RunEvent) => void, event: RunEvent): void {
+  try {
+    listener(event);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

@@ -1,0 +1,42 @@
+import type { Decision } from "../policy/decision.ts";
+import type { RunEvent } from "../events/event.ts";
+import type { LedgerSnapshot } from "./ledger.ts";
+
+export interface RunResult<O> {
+  readonly runId: string;
+  /** Of the run span; all zeros without an OpenTelemetry SDK. */
+  readonly traceId: string;
+  readonly output: O;
+  readonly ledger: LedgerSnapshot;
+  /** Every decision that was taken, by step, in order. */
+  readonly decisions: Readonly<Record<string, readonly Decision[]>>;
+}
+
+type EventOf<K extends RunEvent["type"]> = Extract<RunEvent, { type: K }>;
+
+/** A run that was admitted. Iterate it for its events, await `result` for its outcome. */
+export interface Run<O> extends AsyncIterable<RunEvent> {
+  readonly id: string;
+  /** Rejects with a `TierwiseError` when the run fails, is cancelled, is denied or runs out of money or time. */
+  readonly result: Promise<RunResult<O>>;
+  /** The books as they stand, also after a failure. */
+  ledger(): LedgerSnapshot;
+  /** Calls `listener` for each event of a type, or for all with `*`. @returns a function that stops it */
+  on<K extends RunEvent["type"]>(type: K, listener: (event: EventOf<K>) => void): () => void;
+  on(type: "*", listener: (event: RunEvent) => void): () => void;
+  /** Starts nothing more, aborts what is under way and rejects `result` with `RunCancelledError`; a second call does nothing. */
+  cancel(reason?: unknown): void;
+}
+
+export interface RunOptions {
+  readonly budget?: {
+    /** Hard cap for all model calls together, in US dollars, above 0. @default no cap */
+    readonly costUsd?: number;
+    /** Deadline of the whole run in milliseconds, 1 to 86,400,000. @default 600_000 */
+    readonly durationMs?: number;
+  };
+  /** Cancels the run. */
+  readonly signal?: AbortSignal;
+  /** Your id for the run, unique in the engine. @default a random UUID */
+  readonly runId?: string;
+}

@@ -1,0 +1,88 @@
+import type { Candidate } from "../catalog/candidate.ts";
+import type { Clock } from "../common/clock.ts";
+import { TierwiseError } from "../errors.ts";
+import type { GraphDefinition, NeedValues, StepDefinition } from "../graph/definition.ts";
+import type { ModelPort } from "../models/port.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { RunTrace, StepTrace } from "../telemetry/run-trace.ts";
+import type { Clearance } from "../tiers/clearance.ts";
+import type { Label } from "../tiers/label.ts";
+import type { Budget } from "./budget.ts";
+import type { Ledger } from "./ledger.ts";
+import type { RunEvents } from "./run-events.ts";
+
+/** A question for a person: a step for which no endpoint is left. */
+export interface HumanRequest {
+  readonly runId: string;
+  readonly step: string;
+  readonly label: Label;
+  /** What the model would have been sent. */
+  readonly prompt: string;
+  readonly signal: AbortSignal;
+}
+
+/** A person as a sink of data and a source of answers. */
+export interface HumanPort {
+  readonly clearance: Clearance;
+  readonly ask: (request: HumanRequest) => Promise<unknown>;
+}
+
+/** What a runtime lends to all its runs. */
+export interface Services {
+  readonly policy: Policy;
+  readonly candidates: readonly Candidate[];
+  readonly ports: ReadonlyMap<string, ModelPort>;
+  readonly clock: Clock;
+  readonly human: HumanPort | undefined;
+}
+
+/** A run while it is alive in this process. Only the driver writes `settled`; only dispatch writes budget and ledger. */
+export interface Session {
+  readonly runId: string;
+  readonly graph: GraphDefinition;
+  readonly steps: ReadonlyMap<string, StepDefinition>;
+  readonly input: unknown;
+  readonly services: Services;
+  readonly budget: Budget;
+  readonly ledger: Ledger;
+  readonly events: RunEvents;
+  readonly trace: RunTrace;
+  readonly stepTraces: Map<string, StepTrace>;
+  readonly toolCalls: { count: number };
+  /** Fires when the run is cancelled, fails or runs out of time. */
+  readonly abort: AbortController;
+  /** On the clock's monotonic scale. */
+  readonly startedMs: number;
+  readonly deadlineMs: number;
+  /** By step; a step that is not here has not settled. */
+  readonly settled: Map<string, { readonly kind: "value"; readonly value: unknown } | { readonly kind: "skipped" }>;
+}
+
+export function remainingMs(session: Session): number {
+  return session.deadlineMs - session.services.clock.nowMs();
+}
+
+export function stepOf(session: Session, name: string): StepDefinition {
+  const step = session.steps.get(name);
+  if (step === undefined) throw new TierwiseError("INTERNAL", `step "${name}" is not in graph "${session.graph.name}"`);
+  return step;
+}
+
+/** The values that a step reads, by the names under which it needs them. */
+export function needValues(session: Session, step: StepDefinition): NeedValues {
+  const values: Record<string, unknown> = {};
+  for (const [key, ref] of Object.entries(step.needs)) values[key] = refValue(session, ref);
+  return values;
+}
+
+export function refValue(session: Session, { source, whenSkipped }: StepDefinition["needs"][string]): unknown {
+  if (source.kind === "input") return session.input;
+  if (source.kind === "field") return (session.input as Record<string, unknown>)[source.field];
+  const settled = session.settled.get(source.step);
+  if (settled?.kind === "value") return settled.value === undefined ? fallback(whenSkipped) : settled.value;
+  return fallback(whenSkipped);
+}
+
+function fallback(whenSkipped: StepDefinition["needs"][string]["whenSkipped"]): unknown {
+  return whenSkipped.kind === "value" ? whenSkipped.value : undefined;
+}

@@ -1,0 +1,71 @@
+import {
+  context as contextApi,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Context,
+  type Span,
+  type SpanKind,
+  type Tracer,
+} from "@opentelemetry/api";
+import { ATTR_ERROR_TYPE } from "./semconv.ts";
+
+export interface SpanStart {
+  readonly name: string;
+  readonly kind: SpanKind;
+  readonly attributes: Attributes;
+}
+
+/** How a span ends: attributes known only now, and `errorType` if, and only if, its own operation failed. */
+export interface SpanEnd {
+  readonly attributes?: Attributes;
+  readonly errorType?: string | undefined;
+  /** Short text for the status; never a prompt or output. */
+  readonly message?: string;
+}
+
+/** A span with its context, passed explicitly; the one place that ends spans, exactly once each. */
+export class OpenSpan {
+  readonly context: Context;
+  readonly #span: Span;
+  #open = true;
+
+  constructor(tracer: Tracer, start: SpanStart, parent: Context) {
+    this.#span = tracer.startSpan(start.name, { kind: start.kind, attributes: start.attributes }, parent);
+    this.context = trace.setSpan(parent, this.#span);
+  }
+
+  get traceId(): string {
+    return this.#span.spanContext().traceId;
+  }
+
+  get isRecording(): boolean {
+    return this.#open && this.#span.isRecording();
+  }
+
+  /** Runs code that is not ours, so that its own spans nest below this one whatever context manager is installed. */
+  run<T>(work: () => T): T {
+    return contextApi.with(this.context, work);
+  }
+
+  set(attributes: Attributes): void {
+    if (this.isRecording) this.#span.setAttributes(attributes);
+  }
+
+  event(name: string, attributes: Attributes): void {
+    if (this.isRecording) this.#span.addEvent(name, attributes);
+  }
+
+  end({ attributes, errorType, message }: SpanEnd = {}): void {
+    if (!this.#open) return;
+    if (attributes !== undefined) this.set(attributes);
+    if (errorType !== undefined) {
+      this.set({ [ATTR_ERROR_TYPE]: errorType });
+      this.#span.setStatus(
+        message === undefined ? { code: SpanStatusCode.ERROR } : { code: SpanStatusCode.ERROR, message },
+      );
+    }
+    this.#open = false;
+    this.#span.end();
+  }
+}
