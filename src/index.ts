@@ -4,10 +4,26 @@
  */
 export { graph } from "./graph/graph.ts";
 export type { Graph, GraphBuilder, GraphOptions } from "./graph/types/graph.ts";
-export type { GraphDefinition, StepDefinition, StepFlow } from "./graph/definition.ts";
+export type {
+  AgentStep,
+  BoundTool,
+  ClassifyStep,
+  CodeStep,
+  FirstOfStep,
+  GraphDefinition,
+  ModelStep,
+  NeedValues,
+  PlacedStep,
+  RedactStep,
+  StepDefinition,
+  StepFlow,
+} from "./graph/definition.ts";
+export type { RefNode, RefSource, WhenSkipped } from "./graph/ref.ts";
+export type { JsonSchema, Parsed, Schema } from "./graph/schema.ts";
 export type { Needs, Ref, SchemaOf, InputSchemaOf, ToolLike, Value, Values } from "./graph/types/values.ts";
 export type {
   AgentSpec,
+  Always,
   ClassifySpec,
   CodeSpec,
   ModelSpec,
@@ -18,10 +34,14 @@ export type {
   ToolEffect,
   ToolIdempotency,
   Verdict,
+  When,
 } from "./graph/types/steps.ts";
 
 export { complexityTiers, defaultMaxOutputTokens, type Complexity } from "./tiers/complexity.ts";
 export {
+  formatLabel,
+  join as joinLabels,
+  makeLabel,
   privacyLevels,
   type Compartment,
   type Integrity,
@@ -29,7 +49,8 @@ export {
   type LabelSpec,
   type Privacy,
 } from "./tiers/label.ts";
-export type { Clearance, ClearanceSpec } from "./tiers/clearance.ts";
+export type { Declassification } from "./tiers/declassify.ts";
+export { flowsTo, formatClearance, type Clearance, type ClearanceSpec } from "./tiers/clearance.ts";
 
 export { createCatalog, type Catalog } from "./catalog/catalog.ts";
 export {
@@ -56,12 +77,43 @@ export type { Confidence, ConfidenceKind } from "./confidence/confidence.ts";
 export { createRuntime, type Runtime } from "./runtime/runtime.ts";
 export type { RuntimeOptions } from "./runtime/runtime-options.ts";
 export type { Plan, PlannedStep } from "./runtime/plan.ts";
-export type { Run, RunOptions, RunResult } from "./runtime/run.ts";
+export type { EventOf, Run, RunOptions, RunResult } from "./runtime/run.ts";
 export type { HumanRequest } from "./runtime/session.ts";
 export type { LedgerSnapshot, LedgerTotals } from "./runtime/ledger.ts";
 export type { Engine, EngineEvent, EngineHost, EngineRun, Waits, Work } from "./runtime/engine.ts";
-export type { AttemptKind, RejectReason, RunEvent, RunOutcome, StepOutcome } from "./events/event.ts";
+export type {
+  AttemptEnd,
+  AttemptError,
+  AttemptKind,
+  AttemptStart,
+  Declassified,
+  Endorsed,
+  HumanAsked,
+  PolicyDecision,
+  RejectReason,
+  RunEnd,
+  RunEvent,
+  RunOutcome,
+  RunStart,
+  StepEnd,
+  StepOutcome,
+  StepStart,
+  ToolEnd,
+  ToolStart,
+} from "./events/event.ts";
 export type { Clock } from "./common/clock.ts";
+
+export { auditEntry, type AuditEntry } from "./governance/audit-entry.ts";
+export {
+  accuracy,
+  chooseThreshold,
+  coverage,
+  expectedCalibrationError,
+  percentile,
+  selectiveAccuracy,
+  type ScoredAnswer,
+  type ThresholdGoal,
+} from "./evaluation/selective.ts";
 
 export {
   BudgetExceededError,
@@ -75,5 +127,6 @@ export {
   StepFailedError,
   TierwiseError,
   type ErrorCode,
+  type ErrorDetails,
   type Problem,
 } from "./errors.ts";

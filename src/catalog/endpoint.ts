@@ -6,11 +6,13 @@ import { labelMistake } from "../tiers/label.ts";
 import { isLabelModel, type EndpointModel } from "./model-like.ts";
 import { inProcessPrice, readPrice, type Price, type PriceSpec } from "./price.ts";
 
-export const endpointClasses = ["slm", "llm"] as const;
-export type EndpointClass = (typeof endpointClasses)[number];
+/** Small or large language model. */
+export type EndpointClass = "slm" | "llm";
+const endpointClasses: readonly EndpointClass[] = ["slm", "llm"];
 
-export const locations = ["in-process", "edge", "on-prem", "cloud"] as const;
-export type Location = (typeof locations)[number];
+/** Where an endpoint runs, seen from the host process. */
+export type Location = "in-process" | "edge" | "on-prem" | "cloud";
+const locations: readonly Location[] = ["in-process", "edge", "on-prem", "cloud"];
 
 /** What an author may declare a chat endpoint to do; what is left out is assumed. */
 export interface CapabilitySpec {

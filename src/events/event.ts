@@ -136,6 +136,8 @@ export interface RunEnd extends Base {
   readonly outcome: RunOutcome;
   readonly durationMs: number;
   readonly costUsd: number;
+  /** False when a price is unknown or a usage was estimated: the cost is then what is known of it. */
+  readonly costComplete: boolean;
   readonly baselineUsd: number;
   readonly privacy: Privacy;
 }

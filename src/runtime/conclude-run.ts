@@ -22,6 +22,7 @@ export function concludeRun(session: Session, conclusion: Conclusion): unknown {
     outcome: conclusion.outcome,
     durationMs: session.services.clock.nowMs() - session.startedMs,
     costUsd: ledger.costUsd,
+    costComplete: ledger.complete,
     baselineUsd: ledger.baselineUsd,
     privacy: session.graph.inputLabel.level,
   });

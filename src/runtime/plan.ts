@@ -7,8 +7,8 @@ import type { Decision } from "../policy/decision.ts";
 import { explain, ladderText } from "../policy/explain.ts";
 import { noEligibleCode, noEligibleEndpoint, noEligibleMessage } from "../policy/no-eligible.ts";
 import type { Policy } from "../policy/policy.ts";
-import type { Clearance } from "../tiers/clearance.ts";
-import { formatLabel, isAtLeast, type Label } from "../tiers/label.ts";
+import { clearanceFor, flowsTo, type Clearance } from "../tiers/clearance.ts";
+import { formatLabel, type Label } from "../tiers/label.ts";
 import { plannedFacts } from "./step-facts.ts";
 
 /** One line of a plan: where a step, or one role of an agent's turns, would go. */
@@ -73,7 +73,8 @@ function planStep(graph: GraphDefinition, step: PlacedStep, setting: PlanSetting
     return { step: step.name, kind: step.kind, decision, estimateUsd: "unknown" };
   };
   if (step.kind !== "agent") return [plan(input, undefined)];
-  const raised = !isAtLeast(input, context);
+  // Integrity plays no part in where data may go, so a result that is only untrusted makes no other plan.
+  const raised = !flowsTo(context, clearanceFor(input));
   return [plan(input, "plan"), plan(input, "act"), ...(raised ? [plan(context, "plan"), plan(context, "act")] : [])];
 }
 
@@ -96,7 +97,7 @@ function table(plan: Omit<Plan, "toTable" | "check" | "explain">): string {
     decision.role === undefined ? step : `${step} (${decision.role})`,
     kind,
     formatLabel(decision.label),
-    decision.class,
+    [decision.class, ...decision.flags].join(", "),
     ladderText(decision),
     estimateUsd,
     decision.refused.map(({ endpoint, rule }) => `${endpoint}: ${rule}`).join(", ") || "-",

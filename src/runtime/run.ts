@@ -12,7 +12,8 @@ export interface RunResult<O> {
   readonly decisions: Readonly<Record<string, readonly Decision[]>>;
 }
 
-type EventOf<K extends RunEvent["type"]> = Extract<RunEvent, { type: K }>;
+/** The event of one type. */
+export type EventOf<K extends RunEvent["type"]> = Extract<RunEvent, { type: K }>;
 
 /** A run that was admitted. Iterate it for its events, await `result` for its outcome. */
 export interface Run<O> extends AsyncIterable<RunEvent> {

@@ -2,5 +2,5 @@
  * For testing graphs: a model that follows a script, and a clock that moves when told. May import every room but `engines`.
  * @module
  */
-export { ScriptedModel, type ScriptedCall, type ScriptedReply } from "./scripted-model.ts";
+export { ScriptedModel, type Script, type ScriptedCall, type ScriptedReply } from "./scripted-model.ts";
 export { SimulatedClock } from "./simulated-clock.ts";

@@ -29,7 +29,8 @@ export interface ScriptedCall {
   readonly signal: AbortSignal | undefined;
 }
 
-type Script = readonly ScriptedReply[] | ((call: ScriptedCall) => ScriptedReply);
+/** Replies in order, or a function that answers every call. */
+export type Script = readonly ScriptedReply[] | ((call: ScriptedCall) => ScriptedReply);
 
 /**
  * A chat model that answers from a script, through the same adapter as any LangChain model. A list is used up in order: a
