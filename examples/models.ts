@@ -1,0 +1,33 @@
+/** The models of the small examples: real endpoints where the environment names them, else scripted stand-ins that say so. */
+import { ChatOpenAI } from "@langchain/openai";
+import type { EndpointModel } from "tierwise";
+import { ScriptedModel, type ScriptedCall, type ScriptedReply } from "tierwise/testing";
+
+const { SLM_BASE_URL, SLM_MODEL, LLM_BASE_URL, LLM_MODEL, OPENAI_API_KEY } = process.env;
+
+/** `SLM_BASE_URL` and `SLM_MODEL`, for example a vLLM or Ollama server. */
+export function small(): EndpointModel {
+  if (SLM_BASE_URL === undefined) return standIn("small");
+  return new ChatOpenAI({ model: SLM_MODEL ?? "default", apiKey: "none", configuration: { baseURL: SLM_BASE_URL } });
+}
+
+/** `LLM_BASE_URL` or `OPENAI_API_KEY`, and `LLM_MODEL`. */
+export function large(): EndpointModel {
+  const model = LLM_MODEL ?? "default";
+  if (LLM_BASE_URL !== undefined)
+    return new ChatOpenAI({ model, apiKey: "none", configuration: { baseURL: LLM_BASE_URL } });
+  return OPENAI_API_KEY === undefined ? standIn("large") : new ChatOpenAI({ model, apiKey: OPENAI_API_KEY });
+}
+
+/** Fixed texts without understanding; a factory, because an output limit can always be kept. */
+function standIn(size: string): EndpointModel {
+  return new ScriptedModel(answer, { model: `scripted-stand-in-${size}` }).factory;
+}
+
+function answer({ messages }: ScriptedCall): ScriptedReply {
+  const text = messages.map(({ content }) => content).join("\n");
+  if (text.includes("Choose the one label")) return { text: /- (\w+)/.exec(text)?.[1] ?? "uncertain" };
+  if (text.includes("JSON Schema"))
+    return { text: '{"value":["(scripted stand-in) Why?","(scripted stand-in) So what?"]}' };
+  return { text: "(scripted stand-in) Two sentences would stand here." };
+}
