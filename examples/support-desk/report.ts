@@ -134,10 +134,12 @@ function timingOf({ desk: { runs }, trainingMs, totalMs }: Measured): DeskReport
   return { trainingMs, totalMs, steps: Object.fromEntries(steps), shownTraceId: shownRun(runs)?.traceId ?? "" };
 }
 
-/** The run that shows most: an escalation, a refund, the label raised by a tool. */
+/** The run that shows most: a tool loop whose label rises, a reply that was written again, a refund. */
 export function shownRun(runs: readonly TicketRun[]): TicketRun | undefined {
-  const interest = ({ action, escalations, steps }: TicketRun): number =>
-    (action === "refunded" ? 4 : 0) + Math.min(2, escalations) + (steps["resolve"] === undefined ? 0 : 1);
+  const interest = ({ action, steps }: TicketRun): number =>
+    (steps["resolve"] === undefined ? 0 : 2) +
+    ((steps["reply"]?.escalations ?? 0) > 0 ? 2 : 0) +
+    (action === "refunded" ? 1 : 0);
   return runs.toSorted((a, b) => interest(b) - interest(a))[0];
 }
 

@@ -46,8 +46,14 @@ export function traceTree(spans: readonly ReadableSpan[]): string {
 function branch(span: ReadableSpan, spans: readonly ReadableSpan[], indent: string): string[] {
   const children = spans
     .filter(({ parentSpanContext }) => parentSpanContext?.spanId === span.spanContext().spanId)
-    .sort((a, b) => milliseconds(a.startTime) - milliseconds(b.startTime));
+    .sort((a, b) => startOrder(a) - startOrder(b));
   return [`${indent}${line(span)}`, ...children.flatMap((child) => branch(child, spans, `${indent}   `))];
+}
+
+/** Steps in the order of their definition; what is below them as it started. */
+function startOrder({ attributes, startTime }: ReadableSpan): number {
+  const index = attributes["tierwise.step.index"];
+  return typeof index === "number" ? index : milliseconds(startTime);
 }
 
 function line({ name, attributes, duration }: ReadableSpan): string {
@@ -61,7 +67,7 @@ function line({ name, attributes, duration }: ReadableSpan): string {
     attributes["tierwise.run.outcome"],
     typeof cost === "number" ? `$${cost.toFixed(8)}` : undefined,
   ].flatMap((fact) => (typeof fact === "string" ? [fact] : []));
-  return `${name.padEnd(4)}  ${milliseconds(duration).toFixed(1)} ms  ${facts.join(", ")}`.trimEnd();
+  return `${name}  ${milliseconds(duration).toFixed(1)} ms  ${facts.join(", ")}`.trimEnd();
 }
 
 function milliseconds([seconds, nanoseconds]: readonly [number, number]): number {

@@ -1,0 +1,49 @@
+// Fills the marked blocks of the README with files and with what the commands print; `--check` fails where they differ.
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+const path = join(root, "README.md");
+const check = process.argv.includes("--check");
+
+function print(script) {
+  const endpoints = ["SLM_BASE_URL", "LLM_BASE_URL", "OPENAI_API_KEY", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !endpoints.includes(name)));
+  const { stdout, stderr, status } = spawnSync(process.execPath, [join(root, script)], { encoding: "utf8", env });
+  if (status !== 0) throw new Error(`${script} failed: ${stderr}`);
+  return stdout.trimEnd();
+}
+
+const sources = {
+  demo: () => print("examples/support-desk/main.ts"),
+  file: (name) => readFileSync(join(root, name), "utf8").trimEnd(),
+  error: () => print("scripts/first-clearance.mjs"),
+};
+
+/** Times, trace ids and the order of spans that ran side by side differ from run to run; nothing else may. */
+function comparable(text) {
+  const lines = text
+    .replaceAll(/[0-9a-f]{32}/g, "<trace>")
+    .replaceAll(/\d+\.\d+ ms/g, "<ms>")
+    .replaceAll(/training \d+ ms, everything .* s/g, "<training>")
+    .replaceAll(/^(\w+) +\d+\.\d\d +\d+\.\d\d$/gm, "$1 <ms>");
+  return lines
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => !/^-[- ]*$|^=+$/.test(line))
+    .sort()
+    .join("\n");
+}
+
+const block = /<!-- (demo|file|error) ?(\S*) -->\n(```\w*\n)([\s\S]*?)(```\n)/g;
+let stale = 0;
+const updated = readFileSync(path, "utf8").replaceAll(block, (whole, kind, name, open, body, close) => {
+  const found = sources[kind](name);
+  if (comparable(found) === comparable(body.trimEnd())) return whole;
+  stale += 1;
+  console.log(`${check ? "stale" : "written"}: ${kind} ${name}`);
+  return `<!-- ${`${kind} ${name}`.trim()} -->\n${open}${found}\n${close}`;
+});
+if (check) process.exitCode = stale === 0 ? 0 : 1;
+else writeFileSync(path, updated);
