@@ -6,51 +6,54 @@ import { largeStandIn, smallStandIn } from "./stand-ins.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-export interface DeskModels {
-  readonly catalog: Catalog;
-  /** Which text endpoints are scripted stand-ins. */
+/** The two text models: real where the environment names them, else scripted stand-ins at example prices. */
+export interface TextModels {
+  readonly small: TextModel;
+  readonly large: TextModel;
+  /** Which of them are scripted stand-ins. */
   readonly standIns: readonly string[];
   /** False when a real endpoint has no price: then no money budget can be kept. */
   readonly priced: boolean;
 }
 
-/** Prices of the stand-ins: those of a small model on own hardware and a large one in the cloud, as an example. */
+interface TextModel {
+  readonly model: EndpointModel;
+  readonly standIn: boolean;
+  readonly price?: PriceSpec;
+}
+
+/** Those of a small model on own hardware and of a large one in the cloud. */
 const examplePrices = {
   small: { inputPerMillionTokensUsd: 0.05, outputPerMillionTokensUsd: 0.05, version: "example" },
   large: { inputPerMillionTokensUsd: 1.25, outputPerMillionTokensUsd: 10, version: "example" },
 } as const;
 
-export function deskModels(classifier: Classifier, environment: Environment): DeskModels {
-  const small = smallModel(environment);
-  const large = largeModel(environment);
-  const smallPrice = small === undefined ? examplePrices.small : priceFrom("SLM_PRICE", environment);
-  const largePrice = large === undefined ? examplePrices.large : priceFrom("LLM_PRICE", environment);
-  const catalog = createCatalog([
-    endpoint("intents", {
-      class: "slm",
-      location: "in-process",
-      clearance: { level: "regulated", compartments: ["pii", "pci"] },
-      model: classifier,
-    }),
-    endpoint("small", {
-      class: "slm",
-      location: "on-prem",
-      clearance: { level: "regulated", compartments: ["pii", "pci"] },
-      model: small ?? smallStandIn().factory,
-      standIn: small === undefined,
-      ...(smallPrice && { price: smallPrice }),
-    }),
+/** @throws {Error} in one line when a variable is wrong */
+export function readTextModels(environment: Environment): TextModels {
+  const realSmall = smallModel(environment);
+  const realLarge = largeModel(environment);
+  const small = realSmall
+    ? { model: realSmall, standIn: false, ...priceFrom("SLM_PRICE", environment) }
+    : { model: smallStandIn().factory, standIn: true, price: examplePrices.small };
+  const large = realLarge
+    ? { model: realLarge, standIn: false, ...priceFrom("LLM_PRICE", environment) }
+    : { model: largeStandIn().factory, standIn: true, price: examplePrices.large };
+  const standIns = [...(small.standIn ? ["small"] : []), ...(large.standIn ? ["large"] : [])];
+  return { small, large, standIns, priced: "price" in small && "price" in large };
+}
+
+export function deskCatalog(classifier: Classifier, { small, large }: TextModels): Catalog {
+  const inHouse = { level: "regulated", compartments: ["pii", "pci"] } as const;
+  return createCatalog([
+    endpoint("intents", { class: "slm", location: "in-process", clearance: inHouse, model: classifier }),
+    endpoint("small", { class: "slm", location: "on-prem", clearance: inHouse, ...small }),
     endpoint("large", {
       class: "llm",
       location: "cloud",
       clearance: { level: "customer", compartments: ["pii"] },
-      model: large ?? largeStandIn().factory,
-      standIn: large === undefined,
-      ...(largePrice && { price: largePrice }),
+      ...large,
     }),
   ]);
-  const standIns = [...(small === undefined ? ["small"] : []), ...(large === undefined ? ["large"] : [])];
-  return { catalog, standIns, priced: smallPrice !== undefined && largePrice !== undefined };
 }
 
 function smallModel({
@@ -59,11 +62,8 @@ function smallModel({
   SLM_API_KEY: apiKey,
 }: Environment): EndpointModel | undefined {
   if (baseURL === undefined || baseURL === "") return undefined;
-  return new ChatOpenAI({
-    model: required("SLM_MODEL", model),
-    apiKey: apiKey ?? "none",
-    configuration: { baseURL: url("SLM_BASE_URL", baseURL) },
-  });
+  const configuration = { baseURL: url("SLM_BASE_URL", baseURL) };
+  return new ChatOpenAI({ model: required("SLM_MODEL", model), apiKey: apiKey ?? "none", configuration });
 }
 
 function largeModel(environment: Environment): EndpointModel | undefined {
@@ -87,14 +87,14 @@ function url(name: string, value: string): string {
 }
 
 /** `0.05,0.20`: US dollars per million input and output tokens. */
-function priceFrom(name: string, environment: Environment): PriceSpec | undefined {
+function priceFrom(name: string, environment: Environment): { readonly price?: PriceSpec } {
   const text = environment[name];
-  if (text === undefined || text === "") return undefined;
+  if (text === undefined || text === "") return {};
   const [input, output] = text.split(",").map(Number);
   if (input === undefined || output === undefined || !(input >= 0) || !(output >= 0)) {
     throw new Error(
       `${name} is not two prices; write US dollars per million input and output tokens, for example 0.05,0.20`,
     );
   }
-  return { inputPerMillionTokensUsd: input, outputPerMillionTokensUsd: output, version: name };
+  return { price: { inputPerMillionTokensUsd: input, outputPerMillionTokensUsd: output, version: name } };
 }

@@ -21,6 +21,8 @@ export interface TicketRun {
   readonly action: string;
   readonly replyIsClean: boolean;
   readonly costUsd: number;
+  /** False when an endpoint has no price or reported no usage. */
+  readonly costComplete: boolean;
   readonly baselineUsd: number;
   readonly escalations: number;
   readonly steps: Readonly<Record<string, { readonly attempts: number; readonly escalations: number }>>;
@@ -89,6 +91,7 @@ async function runTicket(
     action: output.outcome?.action ?? "needs_person",
     replyIsClean: !output.check.promisesRefund && !output.check.hasCardNumber,
     costUsd: ledger.costUsd,
+    costComplete: ledger.complete,
     baselineUsd: ledger.baselineUsd,
     escalations: ledger.escalations,
     steps: Object.fromEntries(

@@ -5,7 +5,7 @@
 import { parseArgs } from "node:util";
 import { createRuntime, defaultPolicy } from "tierwise";
 import { trainClassifier } from "tierwise/embedded";
-import { deskModels } from "./catalog.ts";
+import { deskCatalog, readTextModels } from "./catalog.ts";
 import { runDesk } from "./desk-run.ts";
 import { printReport } from "./print-report.ts";
 import { progressBar } from "./progress-bar.ts";
@@ -20,11 +20,13 @@ const maxErrorRate = 0.1;
 
 async function main(): Promise<void> {
   const { json, seed, limit } = readOptions();
+  const models = readTextModels(process.env);
+  const { standIns, priced } = models;
   const startedMs = performance.now();
   const classifier = trainClassifier(trainingTickets, { seed });
   const trainingMs = performance.now() - startedMs;
   const acceptAt = thresholdFor(trainingTickets, { maxErrorRate, seed });
-  const { catalog, standIns, priced } = deskModels(classifier, process.env);
+  const catalog = deskCatalog(classifier, models);
   const tracing = startTracing(process.env);
   const runtime = createRuntime({
     catalog,

@@ -72,6 +72,8 @@ function latencyText({ timing }: DeskReport): string {
 }
 
 function costText({ cost }: DeskReport): string {
+  if (!cost.complete)
+    return `unknown: an endpoint has no price or reported no usage; what is known of it is $${cost.usd.toFixed(6)}`;
   const saved = cost.allLargeUsd === 0 ? 0 : 1 - cost.usd / cost.allLargeUsd;
   const verdict = cost.simulated
     ? "simulated, not a saving: stand-ins wrote the texts, prices are examples"

@@ -40,7 +40,12 @@ export interface DeskReport {
   readonly replies: { readonly escalated: number; readonly failedCheck: number };
   readonly actions: Readonly<Record<string, number>>;
   readonly refundsIssued: number;
-  readonly cost: { readonly usd: number; readonly allLargeUsd: number; readonly simulated: boolean };
+  readonly cost: {
+    readonly usd: number;
+    readonly allLargeUsd: number;
+    readonly simulated: boolean;
+    readonly complete: boolean;
+  };
   readonly received: readonly {
     readonly sink: string;
     readonly location: string;
@@ -105,6 +110,7 @@ export function makeReport(measured: Measured): DeskReport {
       usd: sum(runs, (run) => run.costUsd),
       allLargeUsd: sum(runs, (run) => run.baselineUsd),
       simulated: standIns.length > 0,
+      complete: runs.every(({ costComplete }) => costComplete),
     },
     received: desk.received.map(({ sink, location, label, requests, bytes }) => {
       const clearance = clearanceOf(sink, catalog);
