@@ -1,26 +1,31 @@
 /**
- * The policy engine: a pure function from facts to a decision. The privacy filter runs first and is not a rule, so no
- * rule, and no bug in one, can choose a place that may not see the data. May import `catalog`, `confidence`, `tiers` and
- * `common`; it knows nothing of graphs.
+ * The policy engine: a pure function from facts to a decision. The gates (privacy first) run before the rules and are no
+ * part of a policy, so no rule, and no bug in one, can choose a place that may not see the data, spend what cannot be
+ * bounded, or ask for ever. May import `catalog`, `confidence`, `tiers` and `common`; it knows nothing of graphs.
  * @module
  */
 import type { Candidate } from "../catalog/candidate.ts";
 import { deepFreeze } from "../common/freeze.ts";
 import { stableHash } from "../common/stable-hash.ts";
 import type { ConfidenceKind } from "../confidence/confidence.ts";
-import { excess, flowsTo, formatClearance } from "../tiers/clearance.ts";
-import { formatLabel, type Label } from "../tiers/label.ts";
+import { flowsTo } from "../tiers/clearance.ts";
+import { formatLabel } from "../tiers/label.ts";
 import type { Decision, DecisionClass, Refusal, Rung } from "./decision.ts";
 import type { StepFacts } from "./facts.ts";
+import { gates } from "./gates.ts";
 import type { Policy } from "./policy.ts";
 import type { Rule } from "./rule.ts";
 
 export function decide(policy: Policy, candidates: readonly Candidate[], facts: StepFacts): Decision {
   const refused: Refusal[] = [];
   const flags: string[] = [];
-  let remaining = candidates.filter((candidate) => mayReceive(candidate, facts.label, refused));
+  const shown = Object.freeze({ ...facts });
+  // Copies, frozen: what a rule writes into the facts or candidates it is shown reaches nobody.
+  let remaining: readonly Candidate[] = candidates
+    .filter((candidate) => passes(candidate, facts, refused))
+    .map((candidate) => Object.freeze({ ...candidate }));
   for (const rule of policy.rules) {
-    const applied = applyRule(rule, remaining, facts);
+    const applied = applyRule(rule, Object.freeze(remaining), shown);
     refused.push(...applied.refused);
     flags.push(...applied.flags);
     remaining = applied.remaining;
@@ -41,18 +46,15 @@ export function decide(policy: Policy, candidates: readonly Candidate[], facts: 
   return deepFreeze({ ...decision, id: stableHash(decision) });
 }
 
-/** The filter in front of every rule: endpoints that may not see the data are refused candidates, nothing more. */
-function mayReceive({ endpoint }: Candidate, label: Label, refused: Refusal[]): boolean {
-  if (flowsTo(label, endpoint.clearance)) return true;
-  const declared = endpoint.clearanceDeclared
-    ? `is cleared for ${formatClearance(endpoint.clearance)}`
-    : "declares no clearance (public)";
-  refused.push({
-    endpoint: endpoint.name,
-    rule: "clearance",
-    reason: `${declared}; the data is ${formatLabel(label)}: ${excess(label, endpoint.clearance)}`,
-  });
-  return false;
+/** What may be chosen at all: every gate has to let it through. */
+function passes(candidate: Candidate, facts: StepFacts, refused: Refusal[]): boolean {
+  for (const { name, refuse } of gates) {
+    const reason = refuse(candidate, facts);
+    if (reason === undefined) continue;
+    refused.push({ endpoint: candidate.endpoint.name, rule: name, reason });
+    return false;
+  }
+  return true;
 }
 
 /** Holds a rule to its contract: names it does not know are ignored, so it can only remove and order. */

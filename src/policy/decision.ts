@@ -15,7 +15,7 @@ export interface Rung {
 /** Why an endpoint is not on the ladder. */
 export interface Refusal {
   readonly endpoint: string;
-  /** `clearance` for the privacy filter, else the name of the rule. */
+  /** A gate (`clearance`, `excluded`, `money`), else the name of the rule. */
   readonly rule: string;
   readonly reason: string;
 }

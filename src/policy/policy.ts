@@ -1,13 +1,12 @@
 import { show } from "../common/names.ts";
-import { DefinitionError } from "../errors.ts";
+import { OptionReader, type Report } from "../common/option-reader.ts";
+import { DefinitionError, type Problem } from "../errors.ts";
 import { capabilityRule } from "./rules/capability.ts";
 import { deadlineRule } from "./rules/deadline.ts";
-import { excludedRule } from "./rules/excluded.ts";
-import { moneyRule } from "./rules/money.ts";
 import { tierLadderRule } from "./rules/tier-ladder.ts";
 import type { Rule } from "./rule.ts";
 
-/** Ordered rules and the threshold of the gate. Privacy is not among them: it is decided first, and outside. */
+/** Ordered rules and the threshold of answers. Privacy, money and exclusions are not among them: see `gates.ts`. */
 export interface Policy {
   readonly name: string;
   readonly version: string;
@@ -24,12 +23,16 @@ export interface PolicyOptions {
   readonly acceptAt?: number;
 }
 
-/** Cheapest adequate endpoint first, by complexity tier. @throws {DefinitionError} when `acceptAt` is outside 0 to 1 */
-export function defaultPolicy({ acceptAt = 0.85 }: PolicyOptions = {}): Policy {
-  if (!(acceptAt >= 0 && acceptAt <= 1)) {
-    const message = `expected a number from 0 to 1, found ${show(acceptAt)}`;
-    throw new DefinitionError("policy", [{ code: "RUNTIME_INVALID", path: "acceptAt", message }], "RUNTIME_INVALID");
-  }
-  const rules = Object.freeze([excludedRule, capabilityRule, moneyRule, deadlineRule, tierLadderRule]);
+/** Cheapest adequate endpoint first, by complexity tier. @throws {DefinitionError} when an option is wrong or misspelt */
+export function defaultPolicy(options: PolicyOptions = {}): Policy {
+  const problems: Problem[] = [];
+  const report: Report = (path, message) => void problems.push({ code: "RUNTIME_INVALID", path, message });
+  const reader = new OptionReader(options, "policy", report);
+  reader.only(["acceptAt"]);
+  const acceptAt = (reader.get("acceptAt") ?? 0.85) as number;
+  if (!(typeof acceptAt === "number" && acceptAt >= 0 && acceptAt <= 1))
+    reader.mistake("acceptAt", `expected a number from 0 to 1, found ${show(acceptAt)}`);
+  if (problems.length > 0) throw new DefinitionError("policy", problems, "RUNTIME_INVALID");
+  const rules = Object.freeze([capabilityRule, deadlineRule, tierLadderRule]);
   return Object.freeze({ name: "default", version: "1", rules, acceptAt });
 }

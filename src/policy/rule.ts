@@ -11,8 +11,8 @@ export interface RuleOutcome {
 }
 
 /**
- * One reason to refuse or prefer endpoints. Pure and deterministic. Rules only ever see endpoints that may receive the
- * data: privacy is decided before them and outside their reach.
+ * One reason to refuse or prefer endpoints. Pure and deterministic. Rules only ever see endpoints that passed the
+ * gates: privacy and money are decided before them and outside their reach.
  */
 export interface Rule {
   readonly name: string;
