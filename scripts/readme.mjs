@@ -38,12 +38,13 @@ function comparable(text) {
 
 const block = /<!-- (demo|file|error) ?(\S*) -->\n(```\w*\n)([\s\S]*?)(```\n)/g;
 let stale = 0;
-const updated = readFileSync(path, "utf8").replaceAll(block, (whole, kind, name, open, body, close) => {
+const updated = readFileSync(path, "utf8").replaceAll(block, (...match) => {
+  const [whole, kind, name, open, body] = match;
   const found = sources[kind](name);
   if (comparable(found) === comparable(body.trimEnd())) return whole;
   stale += 1;
   console.log(`${check ? "stale" : "written"}: ${kind} ${name}`);
-  return `<!-- ${`${kind} ${name}`.trim()} -->\n${open}${found}\n${close}`;
+  return `<!-- ${`${kind} ${name}`.trim()} -->\n${open}${found}\n\`\`\`\n`;
 });
 if (check) process.exitCode = stale === 0 ? 0 : 1;
 else writeFileSync(path, updated);
