@@ -31,11 +31,15 @@ function covers(clearance: Clearance, compartment: Compartment): boolean {
   return compartment.startsWith("tenant:") && clearance.compartments.includes("tenant:*");
 }
 
+/** Compartments of a label that a clearance does not cover. */
+export function uncovered(label: Label, clearance: Clearance): readonly Compartment[] {
+  return label.compartments.filter((compartment) => !covers(clearance, compartment));
+}
+
 /** By how much a label is above a clearance: `level +1, pii`. Empty when it flows. */
 export function excess(label: Label, clearance: Clearance): string {
   const levels = levelOf(label.level) - levelOf(clearance.level);
-  const missing = label.compartments.filter((compartment) => !covers(clearance, compartment));
-  return [...(levels > 0 ? [`level +${levels}`] : []), ...missing].join(", ");
+  return [...(levels > 0 ? [`level +${levels}`] : []), ...uncovered(label, clearance)].join(", ");
 }
 
 /** The clearance that would admit the label, as an author would write it: `{ level: "customer", compartments: ["pii"] }`. */

@@ -94,6 +94,7 @@ export function formatLabel(
   return integrity === undefined ? text : `${text} ${integrity}`;
 }
 
+const labelMembers = ["level", "compartments", "integrity"];
 const compartmentPattern = /^(?:pii|phi|pci|secret|tenant:(?:\*|[A-Za-z0-9_.-]{1,64})|region:[A-Za-z0-9_.-]{1,64})$/;
 const compartmentRule = '"pii", "phi", "pci", "secret", "tenant:<id>" or "region:<id>"';
 
@@ -105,11 +106,13 @@ export function labelMistake(spec: unknown): string | undefined {
   const { level, compartments = [], integrity = "untrusted" } = spec as Record<string, unknown>;
   if (!isPrivacy(level)) return levelMistake(level);
   if (!Array.isArray(compartments)) return `expected an array of compartments, found ${show(compartments)}`;
-  const wrong = compartments.find((item) => typeof item !== "string" || !compartmentPattern.test(item)) as unknown;
-  if (wrong !== undefined) return `expected compartments ${compartmentRule}, found ${show(wrong)}`;
+  const wrong = compartments.findIndex((item) => typeof item !== "string" || !compartmentPattern.test(item));
+  if (wrong >= 0) return `expected compartments ${compartmentRule}, found ${show(compartments[wrong])}`;
   if (integrity !== "trusted" && integrity !== "untrusted")
     return `expected integrity "trusted" or "untrusted", found ${show(integrity)}`;
-  return undefined;
+  // A misspelt "compartments" would otherwise be data without any.
+  const unknown = Object.keys(spec).find((key) => !labelMembers.includes(key));
+  return unknown === undefined ? undefined : `unknown member ${show(unknown)}; known are ${labelMembers.join(", ")}`;
 }
 
 function levelMistake(found: unknown): string {
