@@ -156,9 +156,10 @@ function capabilitiesOf(reader: OptionReader, report: Report): CapabilitySpec {
 }
 
 function p95Of(reader: OptionReader): number | undefined {
-  const spec = reader.get("latency") as { p95Ms?: unknown } | undefined;
+  const spec = reader.get("latency") as { p95Ms?: unknown } | null | undefined;
   if (spec === undefined) return undefined;
-  if (typeof spec.p95Ms === "number" && spec.p95Ms > 0 && Number.isFinite(spec.p95Ms)) return spec.p95Ms;
-  reader.mistake("latency.p95Ms", `expected milliseconds above 0, found ${show(spec.p95Ms)}`);
+  const p95Ms = spec?.p95Ms;
+  if (typeof p95Ms === "number" && p95Ms > 0 && Number.isFinite(p95Ms)) return p95Ms;
+  reader.mistake("latency.p95Ms", `expected milliseconds above 0, found ${show(p95Ms)}`);
   return undefined;
 }

@@ -15,7 +15,9 @@ const picoPerUsd = 1_000_000_000_000n;
  */
 export function usdToPico(usd: number): PicoUsd {
   const [whole = "0", fraction = ""] = decimal(usd).split(".");
-  return BigInt(whole) * picoPerUsd + BigInt(fraction.padEnd(12, "0").slice(0, 12) || "0");
+  const digits = fraction.padEnd(13, "0");
+  const halfUp = digits.charAt(12) >= "5" ? 1n : 0n;
+  return BigInt(whole) * picoPerUsd + BigInt(digits.slice(0, 12)) + halfUp;
 }
 
 /** Shortest decimal text that reads back as the same number, without an exponent. */

@@ -30,12 +30,12 @@ const tokensPerMillion = 1_000_000n;
 
 /** @returns the price, or `undefined` when none was given: unknown is never 0. */
 export function readPrice(reader: OptionReader): Price | undefined {
-  const spec = reader.get("price") as Partial<PriceSpec> | undefined;
+  const spec = reader.get("price") as Partial<PriceSpec> | null | undefined;
   if (spec === undefined) return undefined;
-  const inputPicoPerToken = perToken(spec.inputPerMillionTokensUsd);
-  const outputPicoPerToken = perToken(spec.outputPerMillionTokensUsd);
+  const inputPicoPerToken = perToken(spec?.inputPerMillionTokensUsd);
+  const outputPicoPerToken = perToken(spec?.outputPerMillionTokensUsd);
   if (inputPicoPerToken !== undefined && outputPicoPerToken !== undefined) {
-    return Object.freeze({ inputPicoPerToken, outputPicoPerToken, version: spec.version ?? "declared" });
+    return Object.freeze({ inputPicoPerToken, outputPicoPerToken, version: spec?.version ?? "declared" });
   }
   reader.mistake(
     "price",
@@ -47,6 +47,8 @@ export function readPrice(reader: OptionReader): Price | undefined {
 function perToken(perMillionUsd: unknown): PicoUsd | undefined {
   if (typeof perMillionUsd !== "number" || !(perMillionUsd >= 0 && perMillionUsd <= 1_000_000)) return undefined;
   const pico = usdToPico(perMillionUsd);
+  // A price that rounds to 0 is not free.
+  if (pico === 0n && perMillionUsd > 0) return undefined;
   return pico % tokensPerMillion === 0n ? pico / tokensPerMillion : undefined;
 }
 
