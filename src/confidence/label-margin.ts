@@ -9,26 +9,30 @@ export interface TokenLogprob {
 }
 
 /**
- * Margin between the label that was answered and its best rival, at the first token where they part: p(chosen) -
- * p(best token that leads to another label). Labels that share a beginning are thus compared where they differ, not at
- * their first token.
- * @returns `unavailable` when the tokens do not spell a label or carry no usable probabilities
+ * Margin between the label that was answered and its best rival: p(chosen) - p(best rival), where a rival counts from the
+ * token at which it parts from the answer, with the probability of all that was shared before it. Labels with the same
+ * beginning are thus compared where they differ, not at their first token.
+ * @returns `unavailable` when the tokens do not spell a label or carry no probabilities; 0 when a probability is
+ * no number or above 1
  */
 export function labelMargin(tokens: readonly TokenLogprob[], labels: readonly string[]): Confidence {
   let text = "";
+  let shared = 0;
+  const rivals: number[] = [];
   for (const { token, logprob, alternatives } of tokens) {
     const spelled = (text + token).trimStart();
+    // White space before the label says nothing about it.
+    if (spelled === "") continue;
     const chosen = labels.filter((label) => leadsTo(spelled, label));
     if (chosen.length === 0) return unavailable;
-    const rivals = alternatives.filter((rival) => opensAnother((text + rival.token).trimStart(), labels, chosen));
-    if (rivals.length > 0 || chosen.length === 1)
-      return marginOf(
-        logprob,
-        rivals.map((rival) => rival.logprob),
-      );
+    for (const rival of alternatives)
+      if (opensAnother((text + rival.token).trimStart(), labels, chosen)) rivals.push(shared + rival.logprob);
+    shared += logprob;
     text += token;
+    if (chosen.length === 1) return marginOf(shared, rivals);
   }
-  return unavailable;
+  // The answer is also the beginning of another label, whose probability does not show.
+  return rivals.length > 0 && labels.includes(text.trim()) ? marginOf(shared, rivals) : unavailable;
 }
 
 /** True while the text can still become the label, or has become it. */
@@ -43,5 +47,7 @@ function opensAnother(text: string, labels: readonly string[], chosen: readonly 
 function marginOf(chosen: number, rivals: readonly number[]): Confidence {
   const best = rivals.length === 0 ? 0 : Math.exp(Math.max(...rivals));
   const raw = Math.exp(chosen) - best;
-  return Number.isFinite(raw) ? { kind: "label-margin", raw: Math.min(1, Math.max(0, raw)) } : unavailable;
+  // A signal that is broken (NaN, or a probability above 1) is no confidence, which is not the same as no signal.
+  const possible = raw <= 1 + 1e-6 && chosen <= 1e-6;
+  return { kind: "label-margin", raw: possible ? Math.min(1, Math.max(0, raw)) : 0 };
 }
