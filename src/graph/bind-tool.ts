@@ -68,7 +68,7 @@ function toolOf(reader: OptionReader): ToolLike | undefined {
 function parametersOf(tool: ToolLike, reader: OptionReader): (Pick<Schema, "json"> & Partial<Schema>) | undefined {
   const { schema } = tool;
   const isPlainJson = typeof schema === "object" && schema !== null && !("_zod" in schema);
-  const opened = isPlainJson ? { json: schema as JsonSchema } : openSchema(schema, "input");
+  const opened = isPlainJson ? copyOf(schema) : openSchema(schema, "input");
   if (typeof opened === "string") {
     reader.mistake("tool.schema", opened);
     return undefined;
@@ -76,6 +76,15 @@ function parametersOf(tool: ToolLike, reader: OptionReader): (Pick<Schema, "json
   if (opened.json["type"] === "object") return opened;
   reader.mistake("tool.schema", "expected the schema of an object: a tool's arguments have names");
   return undefined;
+}
+
+/** A copy, because the definition is frozen and the author's validator may write into its own schema. */
+function copyOf(schema: object): { json: JsonSchema } | string {
+  try {
+    return { json: JSON.parse(JSON.stringify(schema)) as JsonSchema };
+  } catch {
+    return "expected plain JSON Schema or a schema of zod 4, found an object that is not JSON";
+  }
 }
 
 function propertiesOf(parameters: JsonSchema): Readonly<Record<string, unknown>> {

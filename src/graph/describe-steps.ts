@@ -3,7 +3,7 @@ import { OptionReader, type Report } from "../common/option-reader.ts";
 import { show } from "../common/names.ts";
 import { complexityTiers, defaultMaxOutputTokens, type Complexity } from "../tiers/complexity.ts";
 import type { Compartment, LabelSpec, Privacy } from "../tiers/label.ts";
-import { isPrivacy, labelMistake, makeLabel, privacyLevels } from "../tiers/label.ts";
+import { labelMistake, makeLabel, privacyLevels } from "../tiers/label.ts";
 import { bindTools } from "./bind-tool.ts";
 import type { AgentStep, ClassifyStep, CodeStep, ModelStep, NeedValues, RedactStep } from "./definition.ts";
 import type { RefNode } from "./ref.ts";
@@ -84,13 +84,14 @@ export function describeCode(spec: unknown, setting: StepSetting): CodeStep | un
   const produces = reader.get("produces") as Privacy | LabelSpec | undefined;
   const mistake = produces === undefined ? undefined : labelMistake(produces);
   if (mistake !== undefined) reader.mistake("produces", mistake);
-  const privacy = reader.get("privacy");
+  const declaresPrivacy = reader.get("privacy") !== undefined;
+  const privacy = declaresPrivacy ? reader.oneOf("privacy", privacyLevels, setting.privacy) : undefined;
   const run = reader.fn<CodeStep["run"]>("run");
   return (
     run && {
       kind: "code",
       ...baseOf(reader, setting),
-      privacy: isPrivacy(privacy) ? privacy : undefined,
+      privacy,
       produces: produces === undefined || mistake !== undefined ? undefined : makeLabel(produces, "trusted"),
       run,
     }
@@ -114,11 +115,14 @@ export function describeRedact(spec: unknown, setting: StepSetting): RedactStep 
   const output = schemaOf(reader);
   const map = reader.fn<RedactStep["map"]>("map");
   const removes = reader.get("removes");
-  const mistake = labelMistake({ level: "public", compartments: removes });
+  const mistake =
+    removes === undefined
+      ? "expected an array of compartments, found undefined"
+      : labelMistake({ level: "public", compartments: removes });
   if (mistake !== undefined) reader.mistake("removes", mistake);
   const to = reader.oneOf("to", privacyLevels);
   const declassification = {
-    removes: mistake === undefined ? (removes as Compartment[]) : [],
+    removes: mistake === undefined ? [...(removes as Compartment[])] : [],
     to,
     reason: reader.text("reason"),
   };

@@ -67,7 +67,8 @@ export class GraphDraft {
   }
 
   #fieldLabelsFrom(reader: OptionReader, own: Label): Record<string, Label> {
-    const labels: Record<string, Label> = {};
+    // Every declared field, so that raising one does not raise what reads another.
+    const labels = Object.fromEntries(Object.keys(this.#properties()).map((field) => [field, own]));
     for (const [field, override] of Object.entries(reader.get("fields") ?? {})) {
       const spec = { ...own, ...(override as Partial<LabelSpec> | undefined) };
       const mistake = this.#hasField(field) ? labelMistake(spec) : "the input has no field of that name";
@@ -77,9 +78,12 @@ export class GraphDraft {
     return labels;
   }
 
+  #properties(): object {
+    return this.#input?.json["properties"] ?? {};
+  }
+
   #hasField(field: string): boolean {
-    const properties = this.#input?.json["properties"];
-    return typeof properties === "object" && properties !== null && Object.hasOwn(properties, field);
+    return Object.hasOwn(this.#properties(), field);
   }
 
   fieldRef(field: string): Ref<unknown> {
@@ -174,10 +178,12 @@ export class GraphDraft {
   }
 
   #callerClearance(options: unknown): Clearance {
-    const spec = (options as { clearance?: ClearanceSpec } | undefined)?.clearance;
+    const reader = new OptionReader(options ?? {}, "output", this.#report);
+    reader.only(["clearance"]);
+    const spec = reader.get("clearance") as ClearanceSpec | undefined;
     if (spec === undefined) return clearanceFor(this.#label);
     const mistake = labelMistake(spec);
-    if (mistake !== undefined) this.#report("output.clearance", mistake);
+    if (mistake !== undefined) reader.mistake("clearance", mistake);
     return makeClearance(mistake === undefined ? spec : "public");
   }
 

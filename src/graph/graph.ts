@@ -33,8 +33,8 @@ export function graph<O, I>(name: string, options: GraphOptions<O, I>): GraphBui
     classify: (step: string, spec: unknown) => draft.add(step, spec, describeClassify),
     code: (step: string, spec: unknown) => draft.add(step, spec, describeCode),
     agent: (step: string, spec: unknown) => draft.add(step, spec, describeAgent),
-    redact: (step: string, spec: { from?: unknown }) =>
-      draft.add(step, { ...spec, needs: { from: spec.from } }, (_spec, setting) => describeRedact(spec, setting)),
+    redact: (step: string, spec: { from?: unknown } | undefined) =>
+      draft.add(step, { ...spec, needs: { from: spec?.from } }, (_spec, setting) => describeRedact(spec, setting)),
     firstOf(step: string, refs: readonly unknown[]) {
       const listed = Array.isArray(refs) ? refs : [];
       const needs = Object.fromEntries(listed.map((ref, index) => [String(index), ref]));

@@ -32,7 +32,7 @@ function expectation(issue: SchemaIssue): string {
     case "invalid_value":
       return `is not one of the ${issue.values?.length ?? 0} allowed values`;
     case "unrecognized_keys":
-      return `has ${issue.keys?.length ?? "some"} unknown members`;
+      return `has ${issue.keys?.length === 1 ? "an unknown member" : "unknown members"}`;
     case "invalid_union":
       return "matches none of the allowed shapes";
     default:
@@ -40,14 +40,18 @@ function expectation(issue: SchemaIssue): string {
   }
 }
 
-/** Names that the schema declares are printed; keys of a record are data and become `*`. */
+/** Names that the schema declares and positions in a list are printed; keys of records and maps are data and become `*`. */
 function safePath(path: readonly PropertyKey[], schema: JsonSchema): string {
   let here: unknown = schema;
   const parts: string[] = [];
   for (const key of path) {
-    const { properties, items } = (here ?? {}) as { properties?: Record<string, unknown>; items?: unknown };
+    const { type, properties, items } = (here ?? {}) as {
+      type?: unknown;
+      properties?: Record<string, unknown>;
+      items?: unknown;
+    };
     if (typeof key === "number") {
-      parts.push(String(key));
+      parts.push(type === "array" ? String(key) : "*");
       here = items;
     } else {
       const declared = typeof key === "string" && properties !== undefined && Object.hasOwn(properties, key);

@@ -102,6 +102,7 @@ export function pathTo(
   return path.join(" -> ");
 }
 
-function refName({ source }: RefNode): string {
+/** A reference as its author wrote it: `input.ticket`, or the name of a step. */
+export function refName({ source }: RefNode): string {
   return source.kind === "input" ? "input" : source.kind === "field" ? `input.${source.field}` : source.step;
 }

@@ -1,12 +1,12 @@
 /** What labels forbid that can be seen without a catalog: R5 and R6 for tools, R5 for the caller, R7, R8. */
 import type { ErrorCode } from "../../errors.ts";
-import { excess, flowsTo, formatClearance, type Clearance } from "../../tiers/clearance.ts";
+import { excess, flowsTo, formatClearance, uncovered, type Clearance } from "../../tiers/clearance.ts";
 import { declassifyMistakes } from "../../tiers/declassify.ts";
 import { formatLabel, levelOf, type Label } from "../../tiers/label.ts";
 import type { AgentStep, BoundTool, RedactStep, StepDefinition } from "../definition.ts";
 import type { RefNode } from "../ref.ts";
-import { labelOf, pathTo, type Flows, type FlowSources } from "./flow.ts";
-import { maxReleasedBits, releasedBits } from "./release.ts";
+import { labelOf, pathTo, refName, type Flows, type FlowSources } from "./flow.ts";
+import { maxReleasedBits, openPlace, releasedBits } from "./release.ts";
 
 export interface CheckedGraph {
   readonly steps: readonly StepDefinition[];
@@ -61,10 +61,22 @@ function untrustedAction(step: AgentStep, tool: BoundTool, control: Label): stri
   if (control.integrity === "untrusted") {
     return `${subject}: its "when" reads untrusted data, so an outsider could decide that it runs\nFix: endorse what "when" reads (a closed enum), or declare the field trusted if your own code set it.`;
   }
-  const free = Object.keys(tool.shownParameters["properties"] ?? {}).filter((name) => !(name in tool.max));
+  const free = freeArguments(tool);
   if (free.length === 0 || tool.untrustedArguments !== undefined) return undefined;
-  return `${subject}: a model chooses ${free.map((name) => `"${name}"`).join(", ")} from data an outsider may have written\nFix: pin or bound each by code (pin, max), declare effect: "read" if it changes nothing, or accept it openly with untrustedArguments: { reason }.`;
+  return `${subject}: a model chooses ${free.join(", ")} from data an outsider may have written\nFix: pin or bound each by code (pin, max), declare effect: "read" if it changes nothing, or accept it openly with untrustedArguments: { reason }.`;
 }
+
+/** Arguments that neither code sets nor bounds, the undeclared ones of an open schema included. */
+function freeArguments({ shownParameters, max, parse }: BoundTool): string[] {
+  const declared = Object.keys(shownParameters["properties"] ?? {}).filter((name) => !Object.hasOwn(max, name));
+  // zod drops undeclared members unless the schema asks for them; nobody here does so for a plain JSON Schema.
+  const others = shownParameters["additionalProperties"] ?? parse === undefined;
+  const open = others !== false || composed.some((keyword) => keyword in shownParameters);
+  return [...declared.map((name) => `"${name}"`), ...(open ? ["undeclared members (the schema is open)"] : [])];
+}
+
+/** Keywords of JSON Schema that declare members elsewhere than in `properties`. */
+const composed = ["$ref", "allOf", "anyOf", "oneOf", "patternProperties", "if"];
 
 /** R8: legal whatever the data, and for untrusted data only closed values. */
 function checkRedact(step: RedactStep, graph: CheckedGraph, report: ReportCode): void {
@@ -75,9 +87,9 @@ function checkRedact(step: RedactStep, graph: CheckedGraph, report: ReportCode):
   const code = "PRIVACY_DECLASSIFY_ILLEGAL";
   for (const mistake of declassifyMistakes(from, step.declassification))
     report(path, `step "${step.name}": ${mistake}`, code);
-  const opened = openObject(step.output.json);
-  if (opened)
-    report(`${path}.output`, `step "${step.name}": the object must not admit members that it does not declare`, code);
+  const opened = openPlace(step.output.json);
+  if (opened !== undefined)
+    report(`${path}.${opened}`, `step "${step.name}": the schema must not admit what it does not declare`, code);
   if (flow.control.integrity === "untrusted") {
     report(
       path,
@@ -85,7 +97,7 @@ function checkRedact(step: RedactStep, graph: CheckedGraph, report: ReportCode):
       code,
     );
   }
-  if (from.integrity === "trusted" || opened) return;
+  if (from.integrity === "trusted" || opened !== undefined) return;
   const release = releasedBits(step.output.json);
   if (release.kind === "open") {
     report(`${path}.${release.path}`, `step "${step.name}" releases from untrusted data: ${release.why}`, code);
@@ -97,10 +109,6 @@ function checkRedact(step: RedactStep, graph: CheckedGraph, report: ReportCode):
       code,
     );
   }
-}
-
-function openObject(json: Readonly<Record<string, unknown>>): boolean {
-  return json["type"] === "object" && json["additionalProperties"] !== false;
 }
 
 /** R5 for the caller: the output may not be above what the caller handed in, unless declared. */
@@ -115,13 +123,12 @@ export function checkOutput(
     if (flowsTo(label, clearance)) continue;
     const source = ref.source;
     const step = source.kind === "step" ? graph.steps.find((candidate) => candidate.name === source.step) : undefined;
-    if (step === undefined) continue;
     const sink = {
       clearance,
       name: "caller (output)",
       fix: "declare g.output(..., { clearance }) if the caller may see it",
     };
-    report(`output.${name}`, flowDenied(step, label, { ...sink, graph }), "PRIVACY_FLOW_DENIED");
+    report(`output.${name}`, flowDenied(step ?? refName(ref), label, { ...sink, graph }), "PRIVACY_FLOW_DENIED");
   }
 }
 
@@ -132,13 +139,16 @@ interface Sink {
   readonly graph: CheckedGraph;
 }
 
-function flowDenied(step: StepDefinition, label: Label, sink: Sink): string {
+/** Where the payload comes from: a step, or the graph's input as the author refers to it. */
+function flowDenied(from: StepDefinition | string, label: Label, sink: Sink): string {
+  const isInput = typeof from === "string";
+  const subject = isInput ? from : `step "${from.name}"`;
   const over = excess(label, sink.clearance);
-  const removed = label.compartments.filter((compartment) => !sink.clearance.compartments.includes(compartment));
+  const removed = uncovered(label, sink.clearance);
   return (
-    `PRIVACY_FLOW_DENIED [build] step "${step.name}" -> ${sink.name}\n` +
+    `PRIVACY_FLOW_DENIED [build] ${subject} -> ${sink.name}\n` +
     `payload ${formatLabel(label, label.integrity)} exceeds clearance ${formatClearance(sink.clearance)}: ${over}\n` +
-    `path: ${pathTo(step, label, sink.graph)}\n` +
-    `Fix: g.redact(... removes [${removed.map((c) => `"${c}"`).join(", ")}], to "${sink.clearance.level}") before "${step.name}", ${sink.fix}, or drop it here`
+    `path: ${isInput ? from : pathTo(from, label, sink.graph)}\n` +
+    `Fix: g.redact(... removes [${removed.map((c) => `"${c}"`).join(", ")}], to "${sink.clearance.level}") before ${isInput ? "the output" : `"${from.name}"`}, ${sink.fix}, or drop it here`
   );
 }

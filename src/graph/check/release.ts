@@ -19,8 +19,16 @@ export type Release =
 export function releasedBits(schema: JsonSchema, path = "output"): Release {
   if ("const" in schema) return { kind: "bits", bits: 0 };
   if (Array.isArray(schema["enum"])) return { kind: "bits", bits: Math.log2(schema["enum"].length) };
-  if (Array.isArray(schema["anyOf"])) return oneOfBits(schema["anyOf"] as JsonSchema[], path);
-  switch (schema["type"]) {
+  const options = schema["anyOf"] ?? schema["oneOf"];
+  if (Array.isArray(options)) return oneOfBits(options as JsonSchema[], path);
+  const { type } = schema;
+  // zod's short form of a choice between bare types, for example a nullable boolean.
+  if (Array.isArray(type))
+    return oneOfBits(
+      type.map((one: unknown) => ({ type: one })),
+      path,
+    );
+  switch (type) {
     case "boolean":
       return { kind: "bits", bits: 1 };
     case "null":
@@ -42,12 +50,15 @@ export function releasedBits(schema: JsonSchema, path = "output"): Release {
   }
 }
 
-function integerBits({ minimum, maximum }: JsonSchema, path: string): Release {
+function integerBits(schema: JsonSchema, path: string): Release {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = schema as Readonly<
+    Record<string, number | undefined>
+  >;
+  const least = Math.max(Math.ceil(minimum ?? -Infinity), Math.floor(exclusiveMinimum ?? -Infinity) + 1);
+  const most = Math.min(Math.floor(maximum ?? Infinity), Math.ceil(exclusiveMaximum ?? Infinity) - 1);
   // zod writes the safe-integer range for an integer without bounds of its own.
-  if (typeof minimum !== "number" || typeof maximum !== "number" || maximum - minimum >= Number.MAX_SAFE_INTEGER) {
-    return { kind: "open", path, why: "an integer needs min and max" };
-  }
-  return { kind: "bits", bits: Math.log2(maximum - minimum + 1) };
+  if (!(most - least < Number.MAX_SAFE_INTEGER)) return { kind: "open", path, why: "an integer needs min and max" };
+  return { kind: "bits", bits: Math.log2(Math.max(1, most - least + 1)) };
 }
 
 function objectBits(schema: JsonSchema, path: string): Release {
@@ -75,4 +86,34 @@ function oneOfBits(options: readonly JsonSchema[], path: string): Release {
     values += 2 ** inner.bits;
   }
   return { kind: "bits", bits: Math.log2(values) };
+}
+
+/** Where the schema admits members or values that it does not declare; `undefined` where nothing undeclared gets through. */
+export function openPlace(schema: JsonSchema, path = "output"): string | undefined {
+  if (!restricting.some((keyword) => keyword in schema)) return path;
+  const { type, additionalProperties, properties = {}, items, prefixItems = [], $defs = {} } = schema as Nested;
+  if ([type].flat().includes("object") && additionalProperties !== false) return path;
+  const options = [schema["anyOf"], schema["oneOf"], schema["allOf"]].flat().filter((option) => option !== undefined);
+  const inner = [
+    ...Object.entries(properties).map(([name, member]) => [`${path}.${name}`, member] as const),
+    ...[items, ...prefixItems].map((item) => [`${path}[]`, item] as const),
+    ...[...options, ...Object.values($defs)].map((option) => [path, option] as const),
+  ];
+  for (const [place, member] of inner) {
+    const found = typeof member === "object" && member !== null ? openPlace(member as JsonSchema, place) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** A schema without any of these admits everything. */
+const restricting = ["type", "enum", "const", "anyOf", "oneOf", "allOf", "not", "$ref"];
+
+interface Nested {
+  readonly type?: unknown;
+  readonly additionalProperties?: unknown;
+  readonly properties?: Readonly<Record<string, unknown>>;
+  readonly items?: unknown;
+  readonly prefixItems?: readonly unknown[];
+  readonly $defs?: Readonly<Record<string, unknown>>;
 }
