@@ -13,6 +13,9 @@ export interface ChatClient extends ChatModelLike {
   readonly maxOutputTokens?: number;
   readonly numPredict?: number;
   readonly logprobs?: boolean;
+  /** What `withConfig` bound. */
+  readonly defaultOptions?: unknown;
+  readonly _getModelInstance?: unknown;
   _llmType?(): string;
   bindTools?(tools: readonly unknown[]): ChatModelLike;
 }
@@ -28,15 +31,29 @@ const topLogprobs = 5;
 export function buildClient(endpoint: Endpoint, needs: ModelNeeds): ChatClient {
   const given = endpoint.model as ChatClient;
   const made = isFactory(endpoint.model) ? (endpoint.model(needs) as ChatClient) : given;
+  if (isWrapped(made)) {
+    throw unusable(
+      endpoint,
+      "it wraps a chat model (withRetry, withFallbacks, pipe, initChatModel or the like), so one attempt could be several requests; hand in the chat model itself",
+    );
+  }
   const client = rebuild(made, isFactory(endpoint.model) ? {} : constructorNeeds(needs));
   const retries = client.caller?.maxRetries ?? 0;
   if (retries === 0) return client;
-  const message = `its client retries ${retries} times by itself, so one attempt could be ${retries + 1} requests; build it with maxRetries: 0`;
-  throw new DefinitionError(
-    `endpoint "${endpoint.name}"`,
-    [{ code: "CATALOG_INVALID", path: "model", message }],
-    "CATALOG_INVALID",
+  throw unusable(
+    endpoint,
+    `its client retries ${retries} times by itself, so one attempt could be ${retries + 1} requests; build it with maxRetries: 0`,
   );
+}
+
+/** A runnable that holds a chat model, or makes one later as `initChatModel` does: its retries are out of our sight. */
+function isWrapped(client: ChatClient): boolean {
+  return client.lc_kwargs !== undefined && (client._llmType === undefined || client._getModelInstance !== undefined);
+}
+
+function unusable(endpoint: Endpoint, message: string): DefinitionError {
+  const problem = { code: "CATALOG_INVALID", path: "model", message } as const;
+  return new DefinitionError(`endpoint "${endpoint.name}"`, [problem], "CATALOG_INVALID");
 }
 
 function constructorNeeds({ maxOutputTokens, logprobs }: ModelNeeds): Record<string, unknown> {
@@ -55,7 +72,11 @@ const singleRequest = { maxRetries: 0, cache: false, streaming: false, timeout: 
 function rebuild(client: ChatClient, changes: Record<string, unknown>): ChatClient {
   if (client.lc_kwargs === undefined) return client;
   const Constructor = client.constructor as new (fields: Record<string, unknown>) => ChatClient;
-  return new Constructor({ ...client.lc_kwargs, ...singleRequest, ...changes });
+  const rebuilt = new Constructor({ ...client.lc_kwargs, ...singleRequest, ...changes });
+  // Bound options are no constructor argument.
+  return client.defaultOptions === undefined
+    ? rebuilt
+    : Object.assign(rebuilt, { defaultOptions: client.defaultOptions });
 }
 
 /** The output limit that the client will send, as far as it shows. */

@@ -56,7 +56,8 @@ function toolCallsOf({ tool_calls: valid = [], invalid_tool_calls: invalid = [] 
   const used = new Set<string>();
   return calls.map(({ id, name, args }, index) => {
     // Servers send empty and repeated ids; results are matched by id, so each call needs its own.
-    const own = typeof id === "string" && id !== "" && !used.has(id) ? id : `call_${index}`;
+    let own = typeof id === "string" && id !== "" ? id : `call_${index}`;
+    while (used.has(own)) own = `${own}_${index}`;
     used.add(own);
     const isBag = typeof args === "object" && args !== null && !Array.isArray(args);
     return {
@@ -93,8 +94,8 @@ function logprobsOf(content: unknown): TokenLogprob[] {
   });
 }
 
+/** A probability that is no number (JSON writes NaN as `null`) stays one, so that its token is not taken for sure. */
 function readLogprob(raw: RawLogprob | null | undefined): { token: string; logprob: number } | undefined {
-  return typeof raw?.token === "string" && typeof raw.logprob === "number"
-    ? { token: raw.token, logprob: raw.logprob }
-    : undefined;
+  if (typeof raw?.token !== "string") return undefined;
+  return { token: raw.token, logprob: typeof raw.logprob === "number" ? raw.logprob : Number.NaN };
 }
