@@ -1,6 +1,6 @@
 import type { Attributes } from "@opentelemetry/api";
 import type { TierwiseError } from "../errors.ts";
-import { truncateUtf8 } from "../common/utf8.ts";
+import { utf8Bytes } from "../common/utf8.ts";
 import { costBucket } from "../telemetry/cost-bucket.ts";
 import * as names from "../telemetry/semconv.ts";
 import type { Conclusion } from "./driver.ts";
@@ -61,16 +61,22 @@ function runAttributes(session: Session, conclusion: Conclusion): Attributes {
       [names.ATTR_BUDGET_LIMIT_USD]: ledger.capUsd,
       [names.ATTR_BUDGET_SPENT_USD]: ledger.costUsd,
     }),
-    [names.ATTR_REPORT]: truncateUtf8(JSON.stringify(reportOf(session)), maxReportBytes),
+    [names.ATTR_REPORT]: reportOf(session),
   };
 }
 
-/** Per placed step its tier, models, attempts and money; Jaeger shows it as a tree. */
-function reportOf(session: Session): unknown {
-  const rows = session.graph.steps.flatMap((step) => {
-    if (!("complexity" in step)) return [];
+/** Per placed step its tier, models, attempts and money, as JSON; Jaeger shows it as a tree. Rows that do not fit are left out. */
+function reportOf(session: Session): string {
+  const rows: string[] = [];
+  let bytes = 2;
+  for (const step of session.graph.steps) {
+    if (!("complexity" in step)) continue;
     const { endpoints, attempts, costUsd } = session.ledger.totals(step.name);
-    return [[step.name, { tier: step.complexity, models: endpoints, attempts, usd: costUsd }]];
-  });
-  return Object.fromEntries(rows);
+    const facts = { tier: step.complexity, models: endpoints, attempts, usd: costUsd };
+    const row = `${JSON.stringify(step.name)}:${JSON.stringify(facts)}`;
+    bytes += utf8Bytes(row) + 1;
+    if (bytes > maxReportBytes) break;
+    rows.push(row);
+  }
+  return `{${rows.join(",")}}`;
 }

@@ -17,7 +17,7 @@ import * as names from "../telemetry/semconv.ts";
 import { assertFlow } from "./assert-flow.ts";
 import type { Reservation } from "./budget.ts";
 import { evaluateReply, type Evaluation } from "./evaluate-reply.ts";
-import { needValues, remainingMs, type Session } from "./session.ts";
+import { needValues, type Session } from "./session.ts";
 import type { ModelResult, ModelWork } from "./step-work.ts";
 
 export interface ModelCall {
@@ -56,6 +56,8 @@ class Attempt {
   readonly #reservation: Reservation;
   readonly #span: OpenSpan;
   readonly #startedMs: number;
+  /** False until the request is handed to the client: until then nothing can have been billed. */
+  #sent = false;
 
   constructor(call: ModelCall, bound: UsageBound, reservation: Reservation) {
     const { session, step, work, endpoint, port } = call;
@@ -95,22 +97,25 @@ class Attempt {
 
   async #request(): Promise<ModelReply> {
     const { session, step, work, port } = this.#call;
-    const limitMs = Math.min(step.timeoutMs, remainingMs(session));
-    const scope = openScope(session.abort.signal, limitMs, session.services.clock);
+    // The run's own deadline aborts the session: one place decides which of the two it was.
+    const scope = openScope(session.abort.signal, step.timeoutMs, session.services.clock);
     try {
+      scope.signal.throwIfAborted();
+      this.#sent = true;
       return await untilAborted(
         this.#span.run(() => port.call(work.request, scope.signal)),
         scope.signal,
       );
     } catch (error) {
-      throw scope.timedOut() ? this.#timeout(limitMs) : error;
+      throw scope.timedOut() ? this.#timeout() : error;
     } finally {
       scope.release();
     }
   }
 
-  #timeout(limitMs: number): ProviderError {
-    const message = `step "${this.#call.step.name}" -> "${this.#call.endpoint.name}": no answer within ${Math.round(limitMs)} ms`;
+  #timeout(): ProviderError {
+    const { step, endpoint } = this.#call;
+    const message = `step "${step.name}" -> "${endpoint.name}": no answer within ${step.timeoutMs} ms (timeoutMs)`;
     return new ProviderError(message, { code: "ATTEMPT_TIMEOUT", retryable: true, errorType: "timeout" });
   }
 
@@ -122,8 +127,7 @@ class Attempt {
       evaluation = evaluateReply(step, reply, { values: needValues(session, step), acceptAt });
     } catch (error) {
       // The author's `validate` threw: the request is paid for all the same.
-      this.#settle(checked, false);
-      this.#span.end({ errorType: "_OTHER" });
+      this.#endUnjudged(checked, "_OTHER");
       throw error;
     }
     const cost = this.#settle(checked, evaluation.accepted);
@@ -145,13 +149,19 @@ class Attempt {
   #failed(error: unknown): ModelResult {
     const { session, endpoint } = this.#call;
     const aborted = session.abort.signal.aborted;
-    const checked = wasNotBilled(error) ? unbilled : checkUsage(undefined, this.#bound);
-    const cost = this.#settle(checked, false);
+    const bounded: CheckedUsage = { ...checkUsage(undefined, this.#bound), source: "estimated" };
     const errorType = error instanceof ProviderError ? error.errorType : aborted ? "cancelled" : "_OTHER";
-    session.events.emit({ type: "attempt-error", ...this.#identity(), ...this.#charged(checked, cost), errorType });
-    this.#span.end({ errorType, attributes: costAttributes(endpoint, cost, checked) });
+    this.#endUnjudged(!this.#sent || wasNotBilled(error) ? unbilled : bounded, errorType);
     if (aborted || !(error instanceof ProviderError)) throw error;
     return { type: "failed", endpoint: endpoint.name, error };
+  }
+
+  /** Closes an attempt without an answer to judge; it is on the books like any other. */
+  #endUnjudged(checked: CheckedUsage, errorType: string): void {
+    const { session, endpoint } = this.#call;
+    const cost = this.#settle(checked, false);
+    session.events.emit({ type: "attempt-error", ...this.#identity(), ...this.#charged(checked, cost), errorType });
+    this.#span.end({ errorType, attributes: costAttributes(endpoint, cost, checked) });
   }
 
   #usageOf(reply: ModelReply): CheckedUsage {

@@ -12,7 +12,7 @@ import type { AgentStep, BoundTool } from "../graph/definition.ts";
 import * as names from "../telemetry/semconv.ts";
 import { assertFlow } from "./assert-flow.ts";
 import { boundArguments, type BoundArguments } from "./bound-arguments.ts";
-import { needValues, remainingMs, type Session } from "./session.ts";
+import { needValues, type Session } from "./session.ts";
 import type { ToolResult, ToolWork } from "./step-work.ts";
 
 /** What a model reads of one result at most, in UTF-8 bytes. */
@@ -72,7 +72,7 @@ async function invoke({ session, step, work }: ToolDispatch, tool: BoundTool, ar
     ...of,
     effect: tool.effect,
     label,
-    argumentBytes: utf8Bytes(JSON.stringify(args)),
+    argumentBytes: utf8Bytes(jsonOf(args) ?? ""),
   });
   const end = (outcome: "completed" | "failed", content: string, errorType?: string): ToolResult => {
     const resultBytes = utf8Bytes(content);
@@ -86,12 +86,14 @@ async function invoke({ session, step, work }: ToolDispatch, tool: BoundTool, ar
     });
     return { outcome, content, label: toolResultLabel(tool.returns, label) };
   };
-  const scope = openScope(session.abort.signal, Math.min(step.timeoutMs, remainingMs(session)), session.services.clock);
+  // The run's own deadline aborts the session: one place decides which of the two it was.
+  const scope = openScope(session.abort.signal, step.timeoutMs, session.services.clock);
   const config = {
     signal: scope.signal,
     configurable: { idempotencyKey: idempotencyKey(session.runId, work.key), runId: session.runId },
   };
   try {
+    scope.signal.throwIfAborted();
     const start = async (): Promise<unknown> => await tool.invoke(args, config);
     return end("completed", textOf(await untilAborted(span === undefined ? start() : span.run(start), scope.signal)));
   } catch (error) {
@@ -118,16 +120,19 @@ function failureText(error: unknown, timedOut: boolean): string {
 }
 
 function textOf(result: unknown): string {
-  return truncateUtf8(typeof result === "string" ? result : toJson(result), maxResultBytes);
+  const content = contentOf(result);
+  const text = typeof content === "string" ? content : (jsonOf(content) ?? "The tool's result is not plain data.");
+  return truncateUtf8(text, maxResultBytes);
 }
 
-function toJson(result: unknown): string {
+/** @returns `undefined` for what is not plain data: a cycle, a bigint */
+function jsonOf(value: unknown): string | undefined {
   try {
-    const json: unknown = JSON.stringify(contentOf(result));
+    const json: unknown = JSON.stringify(value);
     // `undefined` and functions have no JSON.
     return typeof json === "string" ? json : "";
   } catch {
-    return "The tool's result is not plain data.";
+    return undefined;
   }
 }
 

@@ -2,7 +2,8 @@
  * One run: folds events into the scheduler and the steps' programs, and says what is due next. Deterministic in its events;
  * all I/O is in `perform.ts`.
  */
-import { BudgetExceededError, DeadlineExceededError, RunCancelledError, type TierwiseError } from "../errors.ts";
+import { picoToUsd } from "../catalog/money.ts";
+import { BudgetExceededError, RunCancelledError, type TierwiseError } from "../errors.ts";
 import type { RunOutcome, StepOutcome } from "../events/event.ts";
 import type { StepDefinition } from "../graph/definition.ts";
 import type { StepTrace } from "../telemetry/run-trace.ts";
@@ -11,7 +12,7 @@ import { isSettlement, type Progress, type Settlement, type StepProgram } from "
 import { programFor } from "./programs/program-for.ts";
 import { stepError } from "./programs/step-error.ts";
 import { Scheduler, type Action } from "./scheduler.ts";
-import { needValues, stepOf, type Session } from "./session.ts";
+import { deadlineExceeded, needValues, stepOf, type Session } from "./session.ts";
 import type { StepWork } from "./step-work.ts";
 import { endStepTrace, startStepTrace } from "./trace-step.ts";
 
@@ -36,6 +37,7 @@ export class Driver {
   readonly #running = new Map<string, Running>();
   /** By key of a work, its step. */
   readonly #owners = new Map<string, string>();
+  readonly #actions: Action[] = [];
   #stopped: Exclude<Conclusion, { outcome: "completed" }> | undefined;
 
   constructor(session: Session) {
@@ -49,7 +51,7 @@ export class Driver {
     events.emit({ type: "run-start", graph: graph.name, graphVersion: graph.version, labelled: graph.labelled });
     // A reader that stopped reading must not outlive the deadline.
     const stopTimer = services.clock.setTimer(deadlineMs - services.clock.nowMs(), () => events.unblock());
-    let due: readonly StepWork[] = this.#perform(this.#scheduler.begin());
+    let due = this.#unlessStopped(this.#perform(this.#scheduler.begin()));
     while (this.#running.size > 0) {
       await events.drained();
       due = this.#foldAll(await run.advance(due, this.#waits()));
@@ -59,9 +61,12 @@ export class Driver {
   }
 
   #foldAll(events: readonly EngineEvent[]): readonly StepWork[] {
-    const due = events.flatMap((event) => this.#fold(event));
+    return this.#unlessStopped(events.flatMap((event) => this.#fold(event)));
+  }
+
+  /** When something ended the run, what was made due beside it does not start: it comes back at once. */
+  #unlessStopped(due: readonly StepWork[]): readonly StepWork[] {
     if (this.#stopped === undefined) return due;
-    // One of these events ended the run: what the others made due does not start.
     for (const { key } of due) this.#foldWork({ type: "failed", key, value: this.#stopped.error, at: 0 });
     return [];
   }
@@ -75,9 +80,9 @@ export class Driver {
   #fold(event: EngineEvent): StepWork[] {
     switch (event.type) {
       case "cancel":
-        return this.#stop({ outcome: "cancelled", error: cancelled(event.value) });
+        return this.#stop({ outcome: "cancelled", error: runCancelled(event.value) });
       case "timer":
-        return this.#stop({ outcome: "failed", error: this.#tooLate() });
+        return this.#stop({ outcome: "failed", error: deadlineExceeded(this.#session, [...this.#running.keys()]) });
       case "done":
       case "failed":
         return this.#foldWork(event);
@@ -97,16 +102,24 @@ export class Driver {
     return this.#advance(running, progress);
   }
 
-  /** Starts and skips steps until nothing more follows without waiting. A loop, since chains can be long. */
-  #perform(first: readonly Action[]): StepWork[] {
-    const actions = [...first];
+  /**
+   * Starts and skips steps until nothing more follows without waiting. Steps that settle on the way come back here: their
+   * readers join the queue of the call that is under way, since chains can be long.
+   */
+  #perform(actions: readonly Action[]): StepWork[] {
+    const isUnderWay = this.#actions.length > 0;
+    this.#actions.push(...actions);
     const due: StepWork[] = [];
-    for (let action = actions.shift(); action !== undefined && this.#stopped === undefined; action = actions.shift()) {
+    if (isUnderWay) return due;
+    // The action at the head stays in the queue while it is performed.
+    for (let action = this.#actions[0]; action !== undefined && this.#stopped === undefined;) {
       const step = stepOf(this.#session, action.step);
-      if (action.type === "skip" || !this.#wants(step)) actions.push(...this.#skip(step));
+      if (action.type === "skip" || !this.#wants(step)) this.#actions.push(...this.#skip(step));
       else due.push(...this.#start(step));
+      this.#actions.shift();
+      action = this.#actions[0];
     }
-    return this.#stopped === undefined ? due : [];
+    return due;
   }
 
   /** `when` is the author's code: if it throws, the step fails and the run with it. */
@@ -173,7 +186,8 @@ export class Driver {
     }
     endStepTrace(this.#session, { step, trace, outcome, error });
     const durationMs = services.clock.nowMs() - startedMs;
-    events.emit({ type: "step-end", step: step.name, outcome, durationMs, costUsd: ledger.totals(step.name).costUsd });
+    const costUsd = picoToUsd(ledger.cost(step.name));
+    events.emit({ type: "step-end", step: step.name, outcome, durationMs, costUsd });
   }
 
   /** The first reason counts. Nothing new starts, what runs is aborted, and each step ends when its last work is back. */
@@ -187,15 +201,6 @@ export class Driver {
     }
     return [];
   }
-
-  #tooLate(): DeadlineExceededError {
-    const durationMs = Math.round(this.#session.deadlineMs - this.#session.startedMs);
-    const waiting = [...this.#running.keys()].map((name) => `"${name}"`).join(", ");
-    const message = `run ${this.#session.runId} took longer than ${durationMs} ms (budget.durationMs); under way: ${waiting}`;
-    return new DeadlineExceededError("DEADLINE_EXCEEDED", message, {
-      details: { runId: this.#session.runId, durationMs },
-    });
-  }
 }
 
 function guarded(step: StepDefinition, work: () => Progress): Progress {
@@ -206,12 +211,14 @@ function guarded(step: StepDefinition, work: () => Progress): Progress {
   }
 }
 
-function cancelled(reason: unknown): RunCancelledError {
+export function runCancelled(reason: unknown): RunCancelledError {
   return new RunCancelledError("RUN_CANCELLED", "the run was cancelled by its caller; see cause", { cause: reason });
 }
 
 function failure(error: TierwiseError): Exclude<Conclusion, { outcome: "completed" }> {
   if (error instanceof BudgetExceededError) return { outcome: "budget_exceeded", error };
+  // A work that was cut short may come back before the event that says why.
+  if (error instanceof RunCancelledError) return { outcome: "cancelled", error };
   const denied =
     error.code.startsWith("PRIVACY_") || error.code === "NO_ELIGIBLE_ENDPOINT" || error.code === "HUMAN_REQUIRED";
   return { outcome: denied ? "denied" : "failed", error };

@@ -1,13 +1,14 @@
-import { openScope, untilAborted } from "../common/abort.ts";
+import { openScope, untilAborted, type Scope } from "../common/abort.ts";
 import { StepFailedError, TierwiseError } from "../errors.ts";
 import type { CodeStep, PlacedStep, RedactStep } from "../graph/definition.ts";
+import type { StepContext } from "../graph/types/steps.ts";
 import { decide } from "../policy/decide.ts";
 import type { Decision } from "../policy/decision.ts";
 import { assertFlow } from "./assert-flow.ts";
 import type { Work } from "./engine.ts";
 import { dispatchModel } from "./dispatch-model.ts";
 import { dispatchTool, idempotencyKey } from "./dispatch-tool.ts";
-import { needValues, remainingMs, stepOf, type Session } from "./session.ts";
+import { deadlineExceeded, needValues, remainingMs, stepOf, type Session } from "./session.ts";
 import { stepFacts } from "./step-facts.ts";
 import type { HumanWork, ModelResult, ModelWork, StepWork } from "./step-work.ts";
 
@@ -15,6 +16,8 @@ import type { HumanWork, ModelResult, ModelWork, StepWork } from "./step-work.ts
 export async function perform(session: Session, work: Work): Promise<unknown> {
   const own = work as StepWork;
   const step = stepOf(session, own.input.step);
+  session.abort.signal.throwIfAborted();
+  if (remainingMs(session) <= 0) throw deadlineExceeded(session, [step.name]);
   switch (own.kind) {
     case "code":
       return runCode(session, step as CodeStep | RedactStep, own.key);
@@ -31,21 +34,57 @@ export async function perform(session: Session, work: Work): Promise<unknown> {
 async function runCode(session: Session, step: CodeStep | RedactStep, key: string): Promise<unknown> {
   const values = needValues(session, step);
   if (step.kind === "redact") return redact(session, step, values["from"]);
+  const call = new CodeCall(session, step, key);
   const span = session.stepTraces.get(step.name)?.span;
-  const scope = openScope(session.abort.signal, Math.min(step.timeoutMs, remainingMs(session)), session.services.clock);
-  const context = { signal: scope.signal, runId: session.runId, idempotencyKey: idempotencyKey(session.runId, key) };
-  const start = async (): Promise<unknown> => await step.run(values, context);
-  try {
-    return await untilAborted(span === undefined ? start() : span.run(start), scope.signal);
-  } catch (error) {
-    if (!scope.timedOut()) throw error;
-    throw new StepFailedError(
-      "STEP_FAILED",
-      `step "${step.name}": its code took longer than ${step.timeoutMs} ms (timeoutMs)`,
-    );
-  } finally {
-    scope.release();
+  const start = (): unknown => step.run(values, call);
+  return call.finish(() => (span === undefined ? start() : span.run(start)));
+}
+
+/** What the author's code gets. Signal and key are made when they are asked for: most steps ask for neither. */
+class CodeCall implements StepContext {
+  readonly runId: string;
+  readonly #session: Session;
+  readonly #step: CodeStep;
+  readonly #key: string;
+  #opened: Scope | undefined;
+
+  constructor(session: Session, step: CodeStep, key: string) {
+    this.runId = session.runId;
+    this.#session = session;
+    this.#step = step;
+    this.#key = key;
   }
+
+  get signal(): AbortSignal {
+    return this.#scope().signal;
+  }
+
+  get idempotencyKey(): string {
+    return idempotencyKey(this.runId, this.#key);
+  }
+
+  /** Waits for a promise no longer than the step's timeout and the run allow; a plain value is there already. */
+  async finish(start: () => unknown): Promise<unknown> {
+    try {
+      const result = start();
+      return isPromise(result) ? await untilAborted(Promise.resolve(result), this.signal) : result;
+    } catch (error) {
+      if (this.#opened?.timedOut() !== true) throw error;
+      const message = `step "${this.#step.name}": its code took longer than ${this.#step.timeoutMs} ms (timeoutMs)`;
+      throw new StepFailedError("STEP_FAILED", message, { details: { step: this.#step.name } });
+    } finally {
+      this.#opened?.release();
+    }
+  }
+
+  #scope(): Scope {
+    this.#opened ??= openScope(this.#session.abort.signal, this.#step.timeoutMs, this.#session.services.clock);
+    return this.#opened;
+  }
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 /** Only what the output schema declares gets out; a skipped source stays `undefined`. */
@@ -109,5 +148,8 @@ async function askHuman(session: Session, { step, prompt, label }: HumanWork["in
   assertFlow({ step, label, sink: "a person (onHuman)", clearance: human.clearance });
   session.events.emit({ type: "human-asked", step, label });
   const { signal } = session.abort;
-  return untilAborted(human.ask({ runId: session.runId, step, label, prompt, signal }), signal);
+  signal.throwIfAborted();
+  const ask = async (): Promise<unknown> => human.ask({ runId: session.runId, step, label, prompt, signal });
+  const span = session.stepTraces.get(step)?.span;
+  return untilAborted(span === undefined ? ask() : span.run(ask), signal);
 }

@@ -7,7 +7,8 @@ const highWater = 256;
 
 interface Reader {
   readonly buffer: RunEvent[];
-  wake: (() => void) | undefined;
+  /** Reads that wait for an event; usually one, but reads may overlap. */
+  readonly waiting: (() => void)[];
   done: boolean;
 }
 
@@ -30,9 +31,16 @@ export class RunEvents {
   }
 
   emit(event: NewEvent): void {
+    // Events that nobody reads cost nothing but this question.
+    const isHeard =
+      this.#readers.size > 0 || this.#emitter.listenerCount(event.type) + this.#emitter.listenerCount("*") > 0;
+    if (isHeard) this.#deliver(event);
+    if (event.type === "run-end") this.#end();
+  }
+
+  #deliver(event: NewEvent): void {
     const complete = Object.freeze({ ...event, runId: this.#runId, atMs: this.#clock.epochMs() }) as RunEvent;
     for (const reader of this.#readers) push(reader, complete);
-    if (complete.type === "run-end") this.#end();
     for (const name of [complete.type, "*"]) {
       for (const listener of this.#emitter.listeners(name)) callSafely(listener as (event: RunEvent) => void, complete);
     }
@@ -62,12 +70,13 @@ export class RunEvents {
   }
 
   iterate(): AsyncIterableIterator<RunEvent> {
-    const reader: Reader = { buffer: [], wake: undefined, done: this.#ended };
+    const reader: Reader = { buffer: [], waiting: [], done: this.#ended };
     if (!this.#ended) this.#readers.add(reader);
     const detach = (): Promise<IteratorResult<RunEvent>> => {
       reader.done = true;
       reader.buffer.length = 0;
       this.#readers.delete(reader);
+      wake(reader);
       this.#release();
       return Promise.resolve({ done: true, value: undefined });
     };
@@ -76,7 +85,8 @@ export class RunEvents {
         return this;
       },
       next: async () => {
-        if (reader.buffer.length === 0 && !reader.done) await new Promise<void>((resolve) => (reader.wake = resolve));
+        while (reader.buffer.length === 0 && !reader.done)
+          await new Promise<void>((resolve) => reader.waiting.push(resolve));
         const value = reader.buffer.shift();
         this.#release();
         return value === undefined ? { done: true, value } : { done: false, value };
@@ -89,7 +99,7 @@ export class RunEvents {
     this.#ended = true;
     for (const reader of this.#readers) {
       reader.done = true;
-      reader.wake?.();
+      wake(reader);
     }
     this.#readers.clear();
   }
@@ -103,8 +113,11 @@ export class RunEvents {
 
 function push(reader: Reader, event: RunEvent): void {
   reader.buffer.push(event);
-  reader.wake?.();
-  reader.wake = undefined;
+  wake(reader);
+}
+
+function wake(reader: Reader): void {
+  for (const resume of reader.waiting.splice(0)) resume();
 }
 
 /** A listener that throws must not break the run; its error still reaches the process as uncaught. */

@@ -2,8 +2,8 @@ import type { TracerProvider } from "@opentelemetry/api";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Clock } from "../common/clock.ts";
 import { show } from "../common/names.ts";
-import { OptionReader } from "../common/option-reader.ts";
-import { DefinitionError, TierwiseError, type Problem } from "../errors.ts";
+import { OptionReader, type Report } from "../common/option-reader.ts";
+import { DefinitionError, type Problem } from "../errors.ts";
 import type { Policy } from "../policy/policy.ts";
 import { makeClearance, type ClearanceSpec } from "../tiers/clearance.ts";
 import { labelMistake } from "../tiers/label.ts";
@@ -43,11 +43,8 @@ export function checkRuntimeOptions(
   environment: Readonly<Record<string, string | undefined>>,
 ): { human: HumanPort | undefined } {
   const problems: Problem[] = [];
-  const reader = new OptionReader(
-    options,
-    "runtime",
-    (path, message) => void problems.push({ code: "RUNTIME_INVALID", path, message }),
-  );
+  const report: Report = (path, message) => void problems.push({ code: "RUNTIME_INVALID", path, message });
+  const reader = new OptionReader(options, "runtime", report);
   reader.only(known);
   const catalog = reader.get("catalog") as Partial<Catalog> | undefined;
   if (!Array.isArray(catalog?.endpoints))
@@ -55,24 +52,27 @@ export function checkRuntimeOptions(
   const policy = reader.get("policy") as Partial<Policy> | undefined;
   if (!Array.isArray(policy?.rules))
     reader.mistake("policy", `expected a policy such as defaultPolicy(), found ${show(policy)}`);
-  const telemetry = (reader.get("telemetry") ?? {}) as { content?: unknown };
-  if ((telemetry.content ?? "off") !== "off")
-    reader.mistake("telemetry.content", `expected "off", found ${show(telemetry.content)}`);
-  const human = humanOf(reader);
+  const telemetry = new OptionReader(reader.get("telemetry") ?? {}, "runtime.telemetry", report);
+  telemetry.only(["content", "tracerProvider"]);
+  telemetry.oneOf("content", ["off"], "off");
+  const requireLabels = reader.get("requireLabels");
+  if (requireLabels !== undefined && typeof requireLabels !== "boolean")
+    reader.mistake("requireLabels", `expected true or false, found ${show(requireLabels)}`);
+  const human = reader.get("onHuman") === undefined ? undefined : humanOf(reader.get("onHuman"), report);
   for (const { name, why } of leaks(environment))
     problems.push({ code: "RUNTIME_INVALID", path: `environment.${name}`, message: why });
   if (problems.length > 0) throw new DefinitionError("createRuntime", problems, "RUNTIME_INVALID");
   return { human };
 }
 
-function humanOf(reader: OptionReader): HumanPort | undefined {
-  const found = reader.get("onHuman") as RuntimeOptions["onHuman"];
-  if (found === undefined) return undefined;
-  if (typeof found.ask !== "function") reader.mistake("onHuman.ask", `expected a function, found ${show(found.ask)}`);
-  const spec = found.clearance ?? "public";
+function humanOf(found: unknown, report: Report): HumanPort | undefined {
+  const reader = new OptionReader(found, "runtime.onHuman", report);
+  reader.only(["clearance", "ask"]);
+  const ask = reader.fn<HumanPort["ask"]>("ask");
+  const spec = (reader.get("clearance") ?? "public") as ClearanceSpec;
   const mistake = labelMistake(spec);
-  if (mistake !== undefined) reader.mistake("onHuman.clearance", mistake);
-  return { clearance: makeClearance(mistake === undefined ? spec : "public"), ask: found.ask };
+  if (mistake !== undefined) reader.mistake("clearance", mistake);
+  return ask && { clearance: makeClearance(mistake === undefined ? spec : "public"), ask };
 }
 
 /** Variables that make LangChain or its clients copy prompts to places no clearance covers. Values are never printed. */
@@ -93,16 +93,29 @@ function leaks(environment: Readonly<Record<string, string | undefined>>): { nam
 
 const dayMs = 86_400_000;
 
-/** @throws {TierwiseError} `RUNTIME_INVALID` */
+/** @throws {DefinitionError} `RUNTIME_INVALID`, with every mistake at once */
 export function checkRunOptions(options: RunOptions): { costUsd: number | undefined; durationMs: number } {
-  const { budget: { costUsd, durationMs = 600_000 } = {}, runId } = options;
-  const refuse = (what: string, found: unknown): never => {
-    throw new TierwiseError("RUNTIME_INVALID", `run options: expected ${what}, found ${show(found)}`);
+  const problems: Problem[] = [];
+  const report: Report = (path, message) => void problems.push({ code: "RUNTIME_INVALID", path, message });
+  const reader = new OptionReader(options, "run", report);
+  // A misspelt cap would otherwise be no cap.
+  reader.only(["budget", "signal", "runId"]);
+  const budget = new OptionReader(reader.get("budget") ?? {}, "run.budget", report);
+  budget.only(["costUsd", "durationMs"]);
+  const within = (key: string, [least, most]: readonly [number, number]): number | undefined => {
+    const found = budget.get(key);
+    if (found === undefined || (typeof found === "number" && found >= least && found <= most)) return found;
+    budget.mistake(key, `expected a number from ${least} to ${most}, found ${show(found)}`);
+    return undefined;
   };
-  if (costUsd !== undefined && !(costUsd > 0 && costUsd <= 1e6))
-    refuse("budget.costUsd above 0 and up to 1,000,000", costUsd);
-  if (!(durationMs >= 1 && durationMs <= dayMs)) refuse(`budget.durationMs from 1 to ${dayMs}`, durationMs);
-  if (runId !== undefined && !/^[\w.:-]{1,128}$/.test(runId))
-    refuse("runId of 1 to 128 letters, digits and _ . : -", runId);
+  const costUsd = within("costUsd", [1e-12, 1e6]);
+  const durationMs = within("durationMs", [1, dayMs]) ?? 600_000;
+  const signal = reader.get("signal") as Partial<AbortSignal> | null | undefined;
+  if (signal !== undefined && typeof signal?.addEventListener !== "function")
+    reader.mistake("signal", `expected an AbortSignal, found ${show(signal)}`);
+  const runId = reader.get("runId");
+  if (runId !== undefined && !(typeof runId === "string" && /^[\w.:-]{1,128}$/.test(runId)))
+    reader.mistake("runId", `expected 1 to 128 letters, digits and _ . : -, found ${show(runId)}`);
+  if (problems.length > 0) throw new DefinitionError("run options", problems, "RUNTIME_INVALID");
   return { costUsd, durationMs };
 }

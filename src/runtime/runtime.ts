@@ -18,7 +18,7 @@ import { openModel } from "../models/open-model.ts";
 import type { Decision } from "../policy/decision.ts";
 import { RunTrace } from "../telemetry/run-trace.ts";
 import { Budget } from "./budget.ts";
-import { Driver, type Conclusion } from "./driver.ts";
+import { Driver, runCancelled, type Conclusion } from "./driver.ts";
 import type { Engine } from "./engine.ts";
 import { InMemoryEngine } from "./in-memory-engine.ts";
 import { Ledger } from "./ledger.ts";
@@ -81,16 +81,20 @@ class LocalRuntime implements Runtime {
   }
 
   async run<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options: RunOptions = {}): Promise<RunResult<O>> {
-    return (await this.#admit(graph, input, options)).result;
+    return (await this.#admit(graph, input, { options })).result;
   }
 
   async start<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options: RunOptions = {}): Promise<Run<O>> {
     // The first step starts a turn of the event loop later, so that whoever awaits the handle hears every event.
     const heard = new Promise<void>((resolve) => setImmediate(resolve));
-    return this.#admit(graph, input, { ...options, after: heard });
+    return this.#admit(graph, input, { options, after: heard });
   }
 
-  async #admit<I, O>(graph: Graph<I, O>, input: I, options: RunOptions & { after?: Promise<void> }): Promise<Run<O>> {
+  async #admit<I, O>(
+    graph: Graph<I, O>,
+    input: I,
+    { options, after }: { options: RunOptions; after?: Promise<void> },
+  ): Promise<Run<O>> {
     const definition = definitionOf(graph);
     const { costUsd, durationMs } = checkRunOptions(options);
     if (this.#options.requireLabels === true && !definition.labelled) throw unlabelled(definition);
@@ -103,13 +107,21 @@ class LocalRuntime implements Runtime {
     });
     const decisions = collectDecisions(session.events);
     this.#sessions.set(session.runId, session);
-    await this.#engine.start(session.runId, options.after, { graphVersion: definition.version });
+    try {
+      await this.#engine.start(session.runId, after, { graphVersion: definition.version });
+    } catch (error) {
+      this.#sessions.delete(session.runId);
+      session.trace.end(() => ({}), { errorType: "_OTHER" });
+      throw error;
+    }
     const result = this.#conclude<O>(session, decisions);
     // The events tell of a failure too; a caller who only iterates must not crash on it.
     result.catch(() => undefined);
     const cancel = (reason?: unknown): void => {
       session.events.unblock();
       void this.#engine.cancel(session.runId, reason);
+      // The engine's event ends the run; until it is folded, nothing more may leave.
+      session.abort.abort(runCancelled(reason));
     };
     follow(options.signal, cancel, result);
     return handleOf(session, result, cancel);
@@ -174,7 +186,7 @@ class LocalRuntime implements Runtime {
 
   async #conclude<O>(session: Session, decisions: Record<string, Decision[]>): Promise<RunResult<O>> {
     try {
-      const conclusion = (await this.#engine.result(session.runId)) as Conclusion;
+      const conclusion = await this.#conclusionOf(session);
       const output = concludeRun(session, conclusion);
       if (conclusion.outcome !== "completed") throw conclusion.error;
       const { runId } = session;
@@ -187,6 +199,18 @@ class LocalRuntime implements Runtime {
       };
     } finally {
       this.#sessions.delete(session.runId);
+    }
+  }
+
+  /** An engine that fails has failed the run: its spans and events end like those of any other. */
+  async #conclusionOf({ runId, abort, stepTraces }: Session): Promise<Conclusion> {
+    try {
+      return (await this.#engine.result(runId)) as Conclusion;
+    } catch (cause) {
+      const error = new TierwiseError("INTERNAL", `run ${runId}: the engine failed; see cause`, { cause });
+      abort.abort(error);
+      for (const { span } of stepTraces.values()) span.end();
+      return { outcome: "failed", error };
     }
   }
 }
@@ -216,7 +240,8 @@ function parseInput(graph: GraphDefinition, input: unknown): unknown {
 }
 
 function collectDecisions(events: RunEvents): Record<string, Decision[]> {
-  const decisions: Record<string, Decision[]> = {};
+  // Without a prototype: a step may be called "constructor".
+  const decisions = Object.create(null) as Record<string, Decision[]>;
   events.on("policy-decision", (event) => {
     if (event.type === "policy-decision") (decisions[event.step] ??= []).push(event.decision);
   });

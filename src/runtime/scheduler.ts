@@ -1,4 +1,5 @@
 import type { StepDefinition } from "../graph/definition.ts";
+import type { RefNode } from "../graph/ref.ts";
 
 /** How a step came out, as far as its readers care. */
 export type Settled = "value" | "skipped";
@@ -38,7 +39,9 @@ export class Scheduler {
   }
 
   begin(): Action[] {
-    return [...this.#steps.values()].filter((step) => sourcesOf(step).size === 0).map((step) => this.#release(step));
+    return [...this.#steps.values()]
+      .filter((step) => this.#pending.get(step.name) === 0 || this.#isChosen(step))
+      .map((step) => this.#release(step));
   }
 
   settle(name: string, outcome: Settled): Action[] {
@@ -69,7 +72,7 @@ export class Scheduler {
     this.#states.set(step.name, "ready");
     const skips = Object.values(step.needs).some(
       ({ source, whenSkipped }) =>
-        whenSkipped.kind === "skip" && source.kind === "step" && this.#states.get(source.step) === "skipped",
+        skipsWith(step, whenSkipped) && source.kind === "step" && this.#states.get(source.step) === "skipped",
     );
     return { type: skips ? "skip" : "start", step: step.name };
   }
@@ -79,6 +82,11 @@ export class Scheduler {
     this.#readers.set(name, readers);
     return readers;
   }
+}
+
+/** Redacting nothing gives nothing: a redaction is skipped with its source, so that who joins or requires it can tell. */
+function skipsWith(step: StepDefinition, whenSkipped: RefNode["whenSkipped"]): boolean {
+  return whenSkipped.kind === "skip" || (step.kind === "redact" && whenSkipped.kind === "undefined");
 }
 
 function sourcesOf(step: StepDefinition): Set<string> {

@@ -1,6 +1,6 @@
 import type { Candidate } from "../catalog/candidate.ts";
 import type { Clock } from "../common/clock.ts";
-import { TierwiseError } from "../errors.ts";
+import { DeadlineExceededError, TierwiseError } from "../errors.ts";
 import type { GraphDefinition, NeedValues, StepDefinition } from "../graph/definition.ts";
 import type { ModelPort } from "../models/port.ts";
 import type { Policy } from "../policy/policy.ts";
@@ -60,6 +60,13 @@ export interface Session {
 
 export function remainingMs(session: Session): number {
   return session.deadlineMs - session.services.clock.nowMs();
+}
+
+export function deadlineExceeded({ runId, startedMs, deadlineMs }: Session, underWay: readonly string[]) {
+  const durationMs = Math.round(deadlineMs - startedMs);
+  const steps = underWay.map((name) => `"${name}"`).join(", ");
+  const message = `run ${runId} took longer than ${durationMs} ms (budget.durationMs); under way: ${steps}`;
+  return new DeadlineExceededError("DEADLINE_EXCEEDED", message, { details: { runId, durationMs } });
 }
 
 export function stepOf(session: Session, name: string): StepDefinition {

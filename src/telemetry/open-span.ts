@@ -1,5 +1,7 @@
 import {
   context as contextApi,
+  diag,
+  INVALID_SPAN_CONTEXT,
   SpanStatusCode,
   trace,
   type Attributes,
@@ -24,14 +26,21 @@ export interface SpanEnd {
   readonly message?: string;
 }
 
-/** A span with its context, passed explicitly; the one place that ends spans, exactly once each. */
+/**
+ * A span with its context, passed explicitly; the one place that ends spans, exactly once each. What the host's sampler or
+ * processors throw goes to OpenTelemetry's diagnostics: telemetry never breaks a run.
+ */
 export class OpenSpan {
   readonly context: Context;
   readonly #span: Span;
   #open = true;
 
   constructor(tracer: Tracer, start: SpanStart, parent: Context) {
-    this.#span = tracer.startSpan(start.name, { kind: start.kind, attributes: start.attributes }, parent);
+    const { name, kind, attributes } = start;
+    // Where no span could be started, what is below nests below the parent.
+    this.#span =
+      unharmed(() => tracer.startSpan(name, { kind, attributes }, parent)) ??
+      trace.wrapSpanContext(trace.getSpanContext(parent) ?? INVALID_SPAN_CONTEXT);
     this.context = trace.setSpan(parent, this.#span);
   }
 
@@ -49,11 +58,11 @@ export class OpenSpan {
   }
 
   set(attributes: Attributes): void {
-    if (this.isRecording) this.#span.setAttributes(attributes);
+    unharmed(() => this.isRecording && this.#span.setAttributes(attributes));
   }
 
   event(name: string, attributes: Attributes): void {
-    if (this.isRecording) this.#span.addEvent(name, attributes);
+    unharmed(() => this.isRecording && this.#span.addEvent(name, attributes));
   }
 
   end({ attributes, errorType, message }: SpanEnd = {}): void {
@@ -61,11 +70,19 @@ export class OpenSpan {
     if (attributes !== undefined) this.set(attributes);
     if (errorType !== undefined) {
       this.set({ [ATTR_ERROR_TYPE]: errorType });
-      this.#span.setStatus(
-        message === undefined ? { code: SpanStatusCode.ERROR } : { code: SpanStatusCode.ERROR, message },
-      );
+      const status = message === undefined ? {} : { message };
+      unharmed(() => this.#span.setStatus({ code: SpanStatusCode.ERROR, ...status }));
     }
     this.#open = false;
-    this.#span.end();
+    unharmed(() => this.#span.end());
+  }
+}
+
+function unharmed<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    diag.error("tierwise: the tracer provider threw", error);
+    return undefined;
   }
 }

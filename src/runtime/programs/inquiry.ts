@@ -26,6 +26,8 @@ type Unanswered = Exclude<ModelResult, { type: "accepted" }>;
  */
 export class Inquiry {
   readonly #step: PlacedStep;
+  #asked = 0;
+  /** Requests that were made; a call that the budget cannot pay for is none. */
   #attempts = 0;
   #excluded: readonly Exclusion[] = [];
   #question: Question | undefined;
@@ -49,7 +51,8 @@ export class Inquiry {
   next(result: Exclude<Unanswered, { type: "exhausted" }>): ModelWork {
     this.#last = result;
     this.#excluded = [...this.#excluded, exclusionOf(result)];
-    if (result.type !== "unaffordable") this.#kind = result.type === "failed" ? "fallback" : "escalation";
+    if (result.type === "unaffordable") this.#attempts -= 1;
+    else this.#kind = result.type === "failed" ? "fallback" : "escalation";
     return this.#work();
   }
 
@@ -91,6 +94,7 @@ export class Inquiry {
 
   #work(): ModelWork {
     const { request, label, role, turn } = this.#current();
+    this.#asked += 1;
     this.#attempts += 1;
     const input = {
       step: this.#step.name,
@@ -101,7 +105,7 @@ export class Inquiry {
       role,
       excluded: this.#excluded,
     };
-    return { key: `${this.#step.name}#0/${turn}/${this.#attempts}`, kind: "model", input };
+    return { key: `${this.#step.name}#0/${turn}/${this.#asked}`, kind: "model", input };
   }
 
   #current(): Question {

@@ -1,0 +1,119 @@
+import { ROOT_CONTEXT, trace } from "@opentelemetry/api";
+import { describe, expect, it } from "vitest";
+import * as z from "zod";
+import type { RunEvent } from "../events/event.ts";
+import type { AgentStep } from "../graph/definition.ts";
+import { graph } from "../graph/graph.ts";
+import type { ToolBinding } from "../graph/types/steps.ts";
+import { defaultPolicy } from "../policy/policy.ts";
+import { RunTrace } from "../telemetry/run-trace.ts";
+import { SimulatedClock } from "../testing/simulated-clock.ts";
+import { makeLabel, type Label } from "../tiers/label.ts";
+import { Budget } from "./budget.ts";
+import { dispatchTool, idempotencyKey, type ToolDispatch } from "./dispatch-tool.ts";
+import { Ledger } from "./ledger.ts";
+import { RunEvents } from "./run-events.ts";
+import type { Session } from "./session.ts";
+import { startStepTrace } from "./trace-step.ts";
+
+/** A run of one agent step, opened by hand: whatever the build would have refused gets as far as dispatch. */
+function open(binding: Partial<ToolBinding<object>> = {}) {
+  const calls: unknown[] = [];
+  const tool = { name: "look", schema: z.object({ q: z.string() }), invoke: (args: unknown) => calls.push(args) };
+  const g = graph("direct", { input: z.object({}) });
+  const tools = [{ tool, effect: "read" as const, ...binding }];
+  const work = g.agent("work", { needs: {}, output: z.string(), prompt: () => "p", tools, privacy: "classified" });
+  const { definition } = g.output(work, { clearance: { level: "classified", compartments: ["pii"] } });
+  const clock = new SimulatedClock();
+  const facts = { runId: "run", graph: "direct", graphVersion: "0", labelled: false };
+  const session: Session = {
+    runId: "run",
+    graph: definition,
+    steps: new Map(definition.steps.map((step) => [step.name, step])),
+    input: {},
+    services: { policy: defaultPolicy(), candidates: [], ports: new Map(), clock, human: undefined },
+    budget: new Budget(undefined),
+    ledger: new Ledger(),
+    events: new RunEvents("run", clock),
+    trace: new RunTrace(trace.getTracer("test"), facts, ROOT_CONTEXT),
+    stepTraces: new Map(),
+    toolCalls: { count: 0 },
+    abort: new AbortController(),
+    startedMs: 0,
+    deadlineMs: 60_000,
+    settled: new Map(),
+  };
+  startStepTrace(session, definition.steps[0]!);
+  const events: RunEvent[] = [];
+  session.events.on("*", (event) => void events.push(event));
+  const dispatch = (label: Label, args: Record<string, unknown> | undefined = { q: "the secret" }): ToolDispatch => ({
+    session,
+    step: definition.steps[0] as AgentStep,
+    work: {
+      key: "work#0/1/tool0",
+      kind: "tool",
+      input: { step: "work", call: { id: "c", name: "look", args }, label },
+    },
+  });
+  return { session, calls, events, dispatch };
+}
+
+describe("the dispatch of a tool call", () => {
+  it.each<[string, Label, ToolBinding<unknown>["accepts"]]>([
+    ["a level above", makeLabel("customer"), "internal"],
+    ["a compartment that is missing", makeLabel({ level: "public", compartments: ["pii"] }), "classified"],
+    ["a label where nothing is declared", makeLabel("internal"), undefined],
+  ])(
+    "refuses %s by itself: the tool does not run, and the secret is not in the error",
+    async (_what, label, accepts) => {
+      const { session, calls, events, dispatch } = open(accepts === undefined ? {} : { accepts });
+      const error: unknown = await dispatchTool(dispatch(label)).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({
+        name: "FlowViolationError",
+        code: "PRIVACY_FLOW_DENIED",
+        message: expect.stringContaining('tool "look" (arguments)') as string,
+      });
+      expect((error as Error).message).not.toContain("the secret");
+      expect(calls).toEqual([]);
+      expect(events).toEqual([]);
+      expect(session.toolCalls.count).toBe(0);
+    },
+  );
+
+  it("lets through what the tool accepts, and labels the result as declared", async () => {
+    const returns = { level: "customer", compartments: ["pii"] } as const;
+    const accepts = { level: "regulated", compartments: ["pii"] } as const;
+    const { calls, dispatch } = open({ accepts, returns });
+    const result = await dispatchTool(dispatch(makeLabel("internal")));
+    expect(calls).toEqual([{ q: "the secret" }]);
+    expect(result).toEqual({ outcome: "completed", content: "1", label: makeLabel(returns) });
+  });
+
+  it("labels the result as its arguments, untrusted, when nothing is declared", async () => {
+    const { dispatch } = open({ accepts: "classified" });
+    const trusted = makeLabel({ level: "internal", integrity: "trusted" });
+    expect((await dispatchTool(dispatch(trusted))).label).toEqual(makeLabel("internal", "untrusted"));
+  });
+
+  it("starts nothing for a run that is over", async () => {
+    const { session, calls, events, dispatch } = open();
+    session.abort.abort(new Error("over"));
+    await expect(dispatchTool(dispatch(makeLabel("public")))).rejects.toThrow("over");
+    expect(calls).toEqual([]);
+    expect(events.map(({ type }) => type)).toEqual(["tool-start", "tool-end"]);
+  });
+});
+
+describe("the idempotency key", () => {
+  it("depends on the run and on the work, and on nothing else", () => {
+    const keys = [
+      idempotencyKey("run-1", "work#0/1/tool0"),
+      idempotencyKey("run-1", "work#0/1/tool1"),
+      idempotencyKey("run-1", "work#0/2/tool0"),
+      idempotencyKey("run-2", "work#0/1/tool0"),
+    ];
+    expect(new Set(keys).size).toBe(4);
+    expect(keys[0]).toBe(idempotencyKey("run-1", "work#0/1/tool0"));
+    for (const key of keys) expect(key).toMatch(/^[0-9a-f]{32}$/);
+  });
+});
