@@ -241,10 +241,10 @@ describe("where nothing is eligible", () => {
   const label = makeLabel({ level: "customer", compartments: ["pii"] });
 
   it.each([
-    ["nobody is wired", undefined, "refused"],
-    ["a person who may see the data is wired", makeClearance(everywhere), "human"],
-    ["a person who may not see the data is wired", makeClearance("customer"), "refused"],
-  ] as const)("and %s, the step is for: %s", (...[, human, kind]) => {
+    ["nobody is wired", "refused", undefined],
+    ["a person who may see the data is wired", "human", makeClearance(everywhere)],
+    ["a person who may not see the data is wired", "refused", makeClearance("customer")],
+  ] as const)("and %s, the step is %s", (...[, kind, human]) => {
     const decision = decide(policy, catalog, facts({ label, ...(human && { human }) }));
     expect(decision.class).toBe(kind);
     expect(decision.ladder).toEqual([]);

@@ -84,7 +84,9 @@ export function needValues(session: Session, step: StepDefinition): NeedValues {
 
 export function refValue(session: Session, { source, whenSkipped }: StepDefinition["needs"][string]): unknown {
   if (source.kind === "input") return session.input;
-  if (source.kind === "field") return (session.input as Record<string, unknown>)[source.field];
+  // An optional field may be missing like a skipped step.
+  if (source.kind === "field")
+    return (session.input as Record<string, unknown>)[source.field] ?? missingField(session, source.field, whenSkipped);
   const settled = session.settled.get(source.step);
   if (settled?.kind === "value") return settled.value === undefined ? fallback(whenSkipped) : settled.value;
   return fallback(whenSkipped);

@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import * as z from "zod";
 import {
   createCatalog,
   createRuntime,
   defaultPolicy,
   endpoint,
+  graph,
   NoEligibleEndpointError,
   type ClearanceSpec,
   type RunEvent,
@@ -170,6 +172,39 @@ describe("run of the design's example", () => {
     expect(JSON.stringify(events)).not.toMatch(/CARD-4111|o-c1|broke/);
     expect(ledger.escalations).toBe(1);
     gpt.assertDone();
+  });
+
+  it("drops what a careless map returns beyond the schema of its redaction", async () => {
+    const g = graph("careless", {
+      input: z.object({ id: z.string() }),
+      label: { level: "customer", integrity: "trusted" },
+      privacy: "regulated",
+    });
+    const order = g.code("order", {
+      needs: { id: g.input },
+      produces: { level: "regulated", compartments: ["pci"] },
+      run: () => ({ item: "mug", card: { number: "CARD-4111" }, lines: [{ sku: "m1", card: "CARD-4111" }] }),
+    });
+    const summary = g.redact("summary", {
+      from: order,
+      output: z.object({ item: z.string(), lines: z.array(z.object({ sku: z.string() })) }),
+      map: (everything) => everything,
+      removes: ["pci"],
+      to: "customer",
+      reason: "what the customer may read about the order",
+    });
+    const gpt = new ScriptedModel([{ text: "Done." }]);
+    const reply = g.model("reply", {
+      needs: { summary },
+      complexity: "generation",
+      privacy: "customer",
+      output: z.string(),
+      prompt: ({ summary: seen }) => JSON.stringify(seen),
+    });
+    const runtime = runtimeOf({ phi4: new ScriptedModel([{ error: new Error("down") }]), gpt });
+    const { output } = await runtime.run(g.output({ reply, summary }), { id: "c1" });
+    expect(output.summary).toEqual({ item: "mug", lines: [{ sku: "m1" }] });
+    expect(gpt.calls.map(textOf)).toEqual(['{"item":"mug","lines":[{"sku":"m1"}]}']);
   });
 
   it("records both openings in the audit: the redaction and the endorsed label", async () => {
