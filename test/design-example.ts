@@ -1,6 +1,6 @@
 /**
  * The example of DESIGN section 3, compiled as it stands there. What the page leaves to the reader is added on top: the
- * two tools, the database behind `orders`, and the texts of the prompts. `node --import` is not needed: tests import it.
+ * two tools, the database behind `orders`, and the texts of the prompts.
  */
 import { ChatOpenAI } from "@langchain/openai";
 import { tool } from "langchain";

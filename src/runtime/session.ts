@@ -2,6 +2,7 @@ import type { Candidate } from "../catalog/candidate.ts";
 import type { Clock } from "../common/clock.ts";
 import { DeadlineExceededError, TierwiseError } from "../errors.ts";
 import type { GraphDefinition, NeedValues, StepDefinition } from "../graph/definition.ts";
+import type { RefNode } from "../graph/ref.ts";
 import type { ModelPort } from "../models/port.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { RunTrace, StepTrace } from "../telemetry/run-trace.ts";
@@ -82,16 +83,15 @@ export function needValues(session: Session, step: StepDefinition): NeedValues {
   return values;
 }
 
-export function refValue(session: Session, { source, whenSkipped }: StepDefinition["needs"][string]): unknown {
-  if (source.kind === "input") return session.input;
-  // An optional field may be missing like a skipped step.
-  if (source.kind === "field")
-    return (session.input as Record<string, unknown>)[source.field] ?? missingField(session, source.field, whenSkipped);
-  const settled = session.settled.get(source.step);
-  if (settled?.kind === "value") return settled.value === undefined ? fallback(whenSkipped) : settled.value;
-  return fallback(whenSkipped);
+export function refValue(session: Session, { source, whenSkipped }: RefNode): unknown {
+  const value = sourceValue(session, source);
+  return value === undefined && whenSkipped.kind === "value" ? whenSkipped.value : value;
 }
 
-function fallback(whenSkipped: StepDefinition["needs"][string]["whenSkipped"]): unknown {
-  return whenSkipped.kind === "value" ? whenSkipped.value : undefined;
+/** `undefined` for what was skipped or has not settled, and for an optional field that is missing. */
+function sourceValue(session: Session, source: RefNode["source"]): unknown {
+  if (source.kind === "input") return session.input;
+  if (source.kind === "field") return (session.input as Record<string, unknown>)[source.field];
+  const settled = session.settled.get(source.step);
+  return settled?.kind === "value" ? settled.value : undefined;
 }
