@@ -731,7 +731,7 @@ const failures: readonly Row[] = [
     name: "a provider that quotes the prompt in its error",
     code: "PROVIDER_ERROR",
     attempt: () => failing({}, { error: Object.assign(new Error(`400 bad prompt: ${canary}`), { status: 400 }) }),
-    message: ['endpoint "gpt": HTTP 400'],
+    message: ['step "reply": endpoint "gpt": HTTP 400'],
   },
 ];
 

@@ -46,7 +46,9 @@ async function eventsOfARun(): Promise<RunEvent[]> {
 
 describe("auditEntry", () => {
   it("keeps placements, endorsements, declassifications and the end, each with its reason", async () => {
-    const entries = (await eventsOfARun()).flatMap((event): readonly AuditEntry[] | AuditEntry => auditEntry(event) ?? []);
+    const entries = (await eventsOfARun()).flatMap(
+      (event): readonly AuditEntry[] | AuditEntry => auditEntry(event) ?? [],
+    );
     expect(entries.map(({ step, action, what }) => [step, action, what])).toEqual([
       ["triage", "placed", "data customer{pii} may go to small (on-prem)"],
       ["triage", "endorsed", "untrusted label accepted as trusted"],

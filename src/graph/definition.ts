@@ -102,6 +102,8 @@ export interface StepFlow {
   /** The highest label the step can come to see; above `input` only where tools may raise it. */
   readonly context: Label;
   readonly output: Label;
+  /** The step itself may give `undefined`, which its readers cannot tell from being skipped. */
+  readonly mayBeMissing: boolean;
 }
 
 /** A whole graph as frozen data. */

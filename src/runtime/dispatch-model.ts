@@ -153,7 +153,15 @@ class Attempt {
     const errorType = error instanceof ProviderError ? error.errorType : aborted ? "cancelled" : "_OTHER";
     this.#endUnjudged(!this.#sent || wasNotBilled(error) ? unbilled : bounded, errorType);
     if (aborted || !(error instanceof ProviderError)) throw error;
-    return { type: "failed", endpoint: endpoint.name, error };
+    const { retryable, errorType: type, status, code } = error;
+    const options = { retryable, errorType: type, code, ...(status !== undefined && { status }) };
+    return { type: "failed", endpoint: endpoint.name, error: new ProviderError(this.#ofStep(error.message), options) };
+  }
+
+  /** The port knows its endpoint, not the step that asked. */
+  #ofStep(message: string): string {
+    const { name } = this.#call.step;
+    return message.startsWith(`step "${name}"`) ? message : `step "${name}": ${message}`;
   }
 
   /** Closes an attempt without an answer to judge; it is on the books like any other. */

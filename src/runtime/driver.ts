@@ -12,7 +12,7 @@ import { isSettlement, type Progress, type Settlement, type StepProgram } from "
 import { programFor } from "./programs/program-for.ts";
 import { stepError } from "./programs/step-error.ts";
 import { Scheduler, type Action } from "./scheduler.ts";
-import { deadlineExceeded, needValues, stepOf, type Session } from "./session.ts";
+import { deadlineExceeded, needValues, refValue, stepOf, type Session } from "./session.ts";
 import type { StepWork } from "./step-work.ts";
 import { endStepTrace, startStepTrace } from "./trace-step.ts";
 
@@ -122,8 +122,12 @@ export class Driver {
     return due;
   }
 
-  /** `when` is the author's code: if it throws, the step fails and the run with it. */
+  /** A required field may be missing. `when` is the author's code: if it throws, the step fails and the run with it. */
   #wants(step: StepDefinition): boolean {
+    const missing = Object.values(step.needs).some(
+      (ref) => ref.whenSkipped.kind === "skip" && refValue(this.#session, ref) === undefined,
+    );
+    if (missing) return false;
     if (!("when" in step) || step.when === undefined) return true;
     try {
       return step.when(needValues(this.#session, step));
@@ -176,7 +180,8 @@ export class Driver {
     );
     if (ending.type !== "value") return [];
     this.#session.settled.set(step.name, { kind: "value", value: ending.value });
-    return this.#perform(this.#scheduler.settle(step.name, "value"));
+    // Readers cannot tell a missing value from a skipped step, so neither does the scheduler.
+    return this.#perform(this.#scheduler.settle(step.name, ending.value === undefined ? "skipped" : "value"));
   }
 
   #end({ step, trace, startedMs, ending }: Running, outcome: StepOutcome, error: TierwiseError | undefined): void {

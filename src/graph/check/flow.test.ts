@@ -23,7 +23,9 @@ function open() {
 
 const everything = { level: "classified", compartments: ["pii", "phi", "pci", "secret"] } as const;
 
-function flowsOf(built: Graph<never, unknown>): Record<string, Record<keyof StepFlow, string>> {
+function flowsOf(
+  built: Graph<never, unknown>,
+): Record<string, Record<Exclude<keyof StepFlow, "mayBeMissing">, string>> {
   const { flows } = built.definition;
   return Object.fromEntries(
     Object.entries(flows).map(([step, { control, input, context, output }]) => [

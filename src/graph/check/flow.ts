@@ -38,7 +38,8 @@ function flowOf(step: StepDefinition, sources: FlowSources, flows: Flows): StepF
   const read = Object.values(step.needs).map((ref) => labelOf(ref, sources, flows));
   const input = join(joinAll(read), control);
   const context = step.kind === "agent" ? agentContext(step, input) : input;
-  return { control, input, context, output: outputOf(step, { input, context, control }) };
+  const flow = { control, input, context, mayBeMissing: step.kind === "code" };
+  return { ...flow, output: outputOf(step, flow) };
 }
 
 /** R1: what a `when` reads decides whether the step runs; so does whatever decided that a needed step was skipped. */
@@ -46,14 +47,20 @@ function controlOf(step: StepDefinition, sources: FlowSources, flows: Flows): La
   const refs = Object.values(step.needs);
   const hasWhen = "when" in step && step.when !== undefined;
   if (hasWhen) return joinAll(refs.map((ref) => labelOf(ref, sources, flows)));
-  // firstOf picks by what was skipped, redact passes a skipped value on: both are controlled by their source's control.
-  const skipsWith =
-    step.kind === "redact" || step.kind === "firstOf" ? refs : refs.filter((ref) => ref.whenSkipped.kind === "skip");
-  return joinAll(
-    skipsWith.map((ref) =>
-      ref.source.kind === "step" ? (flows[ref.source.step]?.control ?? publicTrusted) : publicTrusted,
-    ),
-  );
+  return joinAll(refs.map((ref) => existence(step, ref, { sources, flows })));
+}
+
+/**
+ * Label of whether a needed value is there, as far as the step depends on it. A redaction is skipped with its source, so
+ * it depends on what decided that; `required` and `firstOf` also on content, where code or a caller may leave it out.
+ */
+function existence(step: StepDefinition, ref: RefNode, graph: { sources: FlowSources; flows: Flows }): Label {
+  const asks = step.kind === "firstOf" || ref.whenSkipped.kind === "skip";
+  if (!asks && step.kind !== "redact") return publicTrusted;
+  const { source } = ref;
+  const byContent = source.kind !== "step" || graph.flows[source.step]?.mayBeMissing === true;
+  if (asks && byContent) return labelOf(ref, graph.sources, graph.flows);
+  return source.kind === "step" ? (graph.flows[source.step]?.control ?? publicTrusted) : publicTrusted;
 }
 
 /** R3: the tool loop may call every tool, so its context can come to hold every result. */
@@ -67,7 +74,10 @@ export function toolResultLabel(returns: Label | undefined, args: Label): Label 
 }
 
 /** R4, and the two declared exceptions: a redaction lowers (R8), an endorsement of a closed set trusts (R9). */
-function outputOf(step: StepDefinition, { input, context, control }: Omit<StepFlow, "output">): Label {
+function outputOf(
+  step: StepDefinition,
+  { input, context, control }: Pick<StepFlow, "input" | "context" | "control">,
+): Label {
   switch (step.kind) {
     case "code":
       return step.produces === undefined ? input : join(input, step.produces);

@@ -190,7 +190,7 @@ describe("R5: the caller", () => {
           "PRIVACY_FLOW_DENIED [build] input -> caller (output)",
           "payload customer{pii} untrusted exceeds clearance public{}: level +2, pii",
           "path: input",
-          'Fix: g.redact(... removes ["pii"], to "public") before the output, declare g.output(..., { clearance }) if the caller may see it, or drop it here',
+          "Fix: declare g.output(..., { clearance }) if the caller may see it, or drop it here",
         ].join("\n"),
       },
     ]);

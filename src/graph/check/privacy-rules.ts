@@ -145,10 +145,14 @@ function flowDenied(from: StepDefinition | string, label: Label, sink: Sink): st
   const subject = isInput ? from : `step "${from.name}"`;
   const over = excess(label, sink.clearance);
   const removed = uncovered(label, sink.clearance);
+  const before = isInput ? "the output" : `"${from.name}"`;
+  // A redaction that R8 would refuse is no advice.
+  const canRedact = !removed.includes("secret") && levelOf(label.level) - levelOf(sink.clearance.level) <= 1;
+  const redact = `g.redact(... removes [${removed.map((c) => `"${c}"`).join(", ")}], to "${sink.clearance.level}") before ${before}, `;
   return (
     `PRIVACY_FLOW_DENIED [build] ${subject} -> ${sink.name}\n` +
     `payload ${formatLabel(label, label.integrity)} exceeds clearance ${formatClearance(sink.clearance)}: ${over}\n` +
     `path: ${isInput ? from : pathTo(from, label, sink.graph)}\n` +
-    `Fix: g.redact(... removes [${removed.map((c) => `"${c}"`).join(", ")}], to "${sink.clearance.level}") before ${isInput ? "the output" : `"${from.name}"`}, ${sink.fix}, or drop it here`
+    `Fix: ${canRedact ? redact : ""}${sink.fix}, or drop it here`
   );
 }

@@ -1,5 +1,4 @@
 import type { StepDefinition } from "../../graph/definition.ts";
-import type { RefNode } from "../../graph/ref.ts";
 import { needValues, type Session } from "../session.ts";
 import { AgentProgram } from "./agent-program.ts";
 import { CascadeProgram } from "./cascade-program.ts";
@@ -19,11 +18,6 @@ export function programFor(session: Session, step: StepDefinition): StepProgram 
     case "agent":
       return new AgentProgram(step, needValues(session, step), session.graph.flows[step.name]!.input);
     case "firstOf":
-      return new FirstOfProgram(step, needValues(session, step), (ref) => wasSkipped(session, ref));
+      return new FirstOfProgram(step, needValues(session, step));
   }
-}
-
-function wasSkipped(session: Session, { source }: RefNode): boolean {
-  // An alternative that has not settled yet stands behind one that has a value.
-  return source.kind === "step" && session.settled.get(source.step)?.kind !== "value";
 }
