@@ -23,10 +23,7 @@ export class InMemoryEngine implements Engine {
     if (this.#runs.has(runId)) return Promise.resolve("exists");
     const run = new InMemoryRun(runId, host, this.#clock);
     this.#runs.set(runId, run);
-    run.result = host.drive(run, input).finally(() => {
-      run.close();
-      this.#runs.delete(runId);
-    });
+    run.result = host.drive(run, input).finally(() => run.close());
     return Promise.resolve("started");
   }
 
@@ -39,10 +36,15 @@ export class InMemoryEngine implements Engine {
     return Promise.resolve();
   }
 
+  /** A result is kept until it is read, once: a short run may end before anybody asks. */
   async result(runId: string): Promise<Payload> {
     const run = this.#runs.get(runId);
     if (run === undefined) throw new TierwiseError("INTERNAL", `run ${runId} is not known to this engine`);
-    return run.result;
+    try {
+      return await run.result;
+    } finally {
+      this.#runs.delete(runId);
+    }
   }
 
   async drain(timeoutMs: number): Promise<void> {

@@ -69,3 +69,11 @@ describe("a needed value that may be missing", () => {
     expect(flows["code"]?.control).toEqual({ level: "public", compartments: [], integrity: "trusted" });
   });
 });
+
+describe("a graph without steps", () => {
+  it("gives back its input, and ends", async () => {
+    const g = graph("echo", { input });
+    const { output } = await runtime.run(g.output(g.input), { go: true });
+    expect(output).toEqual({ go: true });
+  });
+});
