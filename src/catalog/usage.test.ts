@@ -4,7 +4,7 @@ import type { Price } from "./price.ts";
 import { checkUsage, costOf, templateTokens, worstCost, type ReportedUsage, type UsageSource } from "./usage.ts";
 
 const bound = { requestBytes: 1_000, maxOutputTokens: 50 };
-const atBound = { inputTokens: 1_000, outputTokens: 50 };
+const atBound = { inputTokens: 1_000 + templateTokens, outputTokens: 50 };
 
 describe("checkUsage", () => {
   it.each<[string, ReportedUsage | undefined, UsageSource]>([

@@ -35,7 +35,7 @@ export interface CheckedUsage {
  * reported, for then the provider ignored the limit it was sent.
  */
 export function checkUsage(reported: ReportedUsage | undefined, bound: UsageBound): CheckedUsage {
-  const atBound: Usage = { inputTokens: bound.requestBytes, outputTokens: bound.maxOutputTokens };
+  const atBound: Usage = { inputTokens: bound.requestBytes + templateTokens, outputTokens: bound.maxOutputTokens };
   const { inputTokens, outputTokens } = reported ?? {};
   if (inputTokens === undefined && outputTokens === undefined) return { usage: atBound, source: "missing" };
   if (!isCount(inputTokens) || !isCount(outputTokens)) return { usage: atBound, source: "suspect" };

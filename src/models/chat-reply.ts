@@ -30,16 +30,19 @@ export function readReply(found: unknown): ModelReply {
   return {
     text: textOf(message.content),
     toolCalls: toolCallsOf(message),
-    finishReason: textOrUndefined(metadata?.finish_reason),
+    finishReason: identifier(metadata?.finish_reason),
     usage: usageOf(message.usage_metadata),
     logprobs: logprobsOf(metadata?.logprobs?.content),
-    responseId: textOrUndefined(message.id),
-    responseModel: textOrUndefined(metadata?.model_name),
+    responseId: identifier(message.id),
+    responseModel: identifier(metadata?.model_name),
   };
 }
 
-function textOrUndefined(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
+const identifierPattern = /^[\w.:/@-]{1,128}$/;
+
+/** These go into spans, whose readers are cleared for no content: what does not look like an identifier is left out. */
+function identifier(value: unknown): string | undefined {
+  return typeof value === "string" && identifierPattern.test(value) ? value : undefined;
 }
 
 /** Content is a string or a list of blocks, of which the text ones count. */
@@ -56,7 +59,7 @@ function toolCallsOf({ tool_calls: valid = [], invalid_tool_calls: invalid = [] 
   const used = new Set<string>();
   return calls.map(({ id, name, args }, index) => {
     // Servers send empty and repeated ids; results are matched by id, so each call needs its own.
-    let own = typeof id === "string" && id !== "" ? id : `call_${index}`;
+    let own = identifier(id) ?? `call_${index}`;
     while (used.has(own)) own = `${own}_${index}`;
     used.add(own);
     const isBag = typeof args === "object" && args !== null && !Array.isArray(args);

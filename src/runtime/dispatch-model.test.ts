@@ -1,22 +1,21 @@
-import { ROOT_CONTEXT, trace } from "@opentelemetry/api";
+import { trace } from "@opentelemetry/api";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { endpoint, type Endpoint } from "../catalog/endpoint.ts";
+import { picoToUsd } from "../catalog/money.ts";
+import { templateTokens } from "../catalog/usage.ts";
 import type { RunEvent } from "../events/event.ts";
 import type { PlacedStep } from "../graph/definition.ts";
 import { graph } from "../graph/graph.ts";
 import { openModel } from "../models/open-model.ts";
 import { defaultPolicy } from "../policy/policy.ts";
-import { RunTrace } from "../telemetry/run-trace.ts";
 import { ScriptedModel, type ScriptedReply } from "../testing/scripted-model.ts";
 import { SimulatedClock } from "../testing/simulated-clock.ts";
 import { makeClearance, type ClearanceSpec } from "../tiers/clearance.ts";
 import { makeLabel, type Label } from "../tiers/label.ts";
-import { Budget } from "./budget.ts";
 import { dispatchModel, type ModelCall } from "./dispatch-model.ts";
-import { Ledger } from "./ledger.ts";
+import { openSession } from "./open-session.ts";
 import { perform } from "./perform.ts";
-import { RunEvents } from "./run-events.ts";
 import type { HumanPort, Session } from "./session.ts";
 import { startStepTrace } from "./trace-step.ts";
 
@@ -24,29 +23,17 @@ const price = { inputPerMillionTokensUsd: 1, outputPerMillionTokensUsd: 1 };
 const million = 1_000_000n;
 
 /** A run of one model step, opened by hand: whatever graph, plan and policy would have refused gets as far as dispatch. */
-function openSession(cap?: bigint, human?: HumanPort): Session {
+function openRun(cap?: bigint, human?: HumanPort): Session {
   const g = graph("direct", { input: z.object({}) });
   const answer = g.model("answer", { needs: {}, complexity: "generation", output: z.string(), prompt: () => "p" });
   const { definition } = g.output(answer);
-  const clock = new SimulatedClock();
-  const facts = { runId: "run", graph: "direct", graphVersion: "0", labelled: false };
-  const session: Session = {
+  const session = openSession(definition, {
     runId: "run",
-    graph: definition,
-    steps: new Map(definition.steps.map((step) => [step.name, step])),
     input: {},
-    services: { policy: defaultPolicy(), candidates: [], ports: new Map(), clock, human },
-    budget: new Budget(cap),
-    ledger: new Ledger(),
-    events: new RunEvents("run", clock),
-    trace: new RunTrace(trace.getTracer("test"), facts, ROOT_CONTEXT),
-    stepTraces: new Map(),
-    toolCalls: { count: 0 },
-    abort: new AbortController(),
-    startedMs: 0,
-    deadlineMs: 60_000,
-    settled: new Map(),
-  };
+    options: { costUsd: cap === undefined ? undefined : picoToUsd(cap), durationMs: 60_000, tags: {} },
+    services: { policy: defaultPolicy(), candidates: [], ports: new Map(), clock: new SimulatedClock(), human },
+    tracer: trace.getTracer("test"),
+  });
   startStepTrace(session, definition.steps[0]!);
   return session;
 }
@@ -99,7 +86,7 @@ describe("the dispatch of a model call", () => {
     "refuses %s by itself, whatever chose the endpoint: nothing is sent, reserved or booked",
     async (...row) => {
       const [, label, cleared] = row;
-      const session = openSession(1n * million * million);
+      const session = openRun(1n * million * million);
       const events: RunEvent[] = [];
       session.events.on("*", (event) => void events.push(event));
       const model = new ScriptedModel([]);
@@ -118,7 +105,7 @@ describe("the dispatch of a model call", () => {
   );
 
   it("lets through what the clearance covers", async () => {
-    const session = openSession();
+    const session = openRun();
     const label = makeLabel({ level: "customer", compartments: ["pii"] });
     const model = new ScriptedModel([answer]);
     const covering = { level: "regulated", compartments: ["pii", "pci"] } as const;
@@ -128,7 +115,7 @@ describe("the dispatch of a model call", () => {
   });
 
   it("has the worst case reserved while the request is under way, and nothing but the cost afterwards", async () => {
-    const session = openSession(10n ** 12n);
+    const session = openRun(10n ** 12n);
     let during: bigint | undefined;
     const model = new ScriptedModel(() => {
       during = session.budget.reserved;
@@ -143,7 +130,7 @@ describe("the dispatch of a model call", () => {
   });
 
   it("reserves what a reasoning model may add to its limit", async () => {
-    const session = openSession(10n ** 12n);
+    const session = openRun(10n ** 12n);
     let during = 0n;
     const model = new ScriptedModel(() => {
       during = session.budget.reserved;
@@ -158,14 +145,14 @@ describe("the dispatch of a model call", () => {
   });
 
   it("answers unaffordable, without a call, when the worst case does not fit", async () => {
-    const session = openSession(1n);
+    const session = openRun(1n);
     const model = new ScriptedModel([]);
     expect(await dispatchModel(callOf(session, { model }))).toEqual({ type: "unaffordable", endpoint: "small" });
     expect(model.calls).toEqual([]);
   });
 
   it("settles, books and closes its attempt once, also when the run is aborted in the middle", async () => {
-    const session = openSession(10n ** 12n);
+    const session = openRun(10n ** 12n);
     const events: string[] = [];
     session.events.on("*", ({ type }) => void events.push(type));
     const model = new ScriptedModel([{ hangs: true }]);
@@ -174,9 +161,10 @@ describe("the dispatch of a model call", () => {
     await new Promise(setImmediate);
     session.abort.abort(new Error("stop"));
     await expect(running).rejects.toThrow("stop");
-    const bytes = BigInt(call.port.requestBytes(call.work.request));
+    // What was reserved is charged: the provider may bill all of it.
+    const inputTokens = BigInt(call.port.requestBytes(call.work.request) + templateTokens);
     expect(events).toEqual(["attempt-start", "attempt-error"]);
-    expect([session.budget.reserved, session.budget.settled]).toEqual([0n, (bytes + 50n) * million]);
+    expect([session.budget.reserved, session.budget.settled]).toEqual([0n, (inputTokens + 50n) * million]);
     expect(session.ledger.totals("answer")).toMatchObject({ attempts: 1, complete: false });
   });
 });
@@ -185,7 +173,7 @@ describe("a question to a person", () => {
   it("is refused by itself above their clearance, whatever chose them: nobody is asked", async () => {
     const asked: unknown[] = [];
     const ask = (request: unknown) => Promise.resolve(asked.push(request));
-    const session = openSession(undefined, { clearance: makeClearance("internal"), ask });
+    const session = openRun(undefined, { clearance: makeClearance("internal"), ask });
     const input = { step: "answer", prompt: "the secret", label: makeLabel("customer") };
     await expect(perform(session, { key: "answer#0/0/human", kind: "human", input })).rejects.toMatchObject({
       code: "PRIVACY_FLOW_DENIED",
