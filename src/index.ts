@@ -66,7 +66,7 @@ export type { Price, PriceSpec } from "./catalog/price.ts";
 export type { Usage, UsageSource } from "./catalog/usage.ts";
 export type { Candidate, Capabilities } from "./catalog/candidate.ts";
 
-export { defaultPolicy, type Policy, type PolicyOptions } from "./policy/policy.ts";
+export { createPolicy, defaultPolicy, defaultRules, type Policy, type PolicyOptions } from "./policy/policy.ts";
 export { decide } from "./policy/decide.ts";
 export { explain } from "./policy/explain.ts";
 export type { Decision, DecisionClass, Refusal, Rung } from "./policy/decision.ts";

@@ -130,7 +130,7 @@ const graphs: readonly Row[] = [
     attempt: () => replyGraph({}, { complexity: "generaton", prompt: undefined, promt: () => "" }),
     message: [
       'graph "support": 3 problems',
-      "  steps.reply.promt: unknown option; known are needs, when, privacy, timeoutMs, maxOutputTokens, system, complexity, output, prompt, validate",
+      "  steps.reply.promt: unknown option; known are needs, when, privacy, timeoutMs, maxOutputTokens, maxLatencyMs, system, complexity, output, prompt, validate",
       '  steps.reply.complexity: expected one of "classification", "generation", "reasoning", "planning", "agentic", found "generaton"',
       "  steps.reply.prompt: expected a function, found undefined",
     ],
@@ -596,7 +596,7 @@ const runOptions: readonly Row[] = [
       runtimeOf(endpoint("gpt", gpt)).run(replyGraph(), input, wrong({ budget: { costUSD: 1 }, budgets: {} })),
     message: [
       "run options: 2 problems",
-      "  run.budgets: unknown option; known are budget, signal, runId",
+      "  run.budgets: unknown option; known are budget, signal, runId, tags",
       "  run.budget.costUSD: unknown option; known are costUsd, durationMs",
     ],
   },

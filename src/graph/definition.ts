@@ -26,6 +26,7 @@ interface Placed extends StepBase, Conditional {
   /** Upper bound of the level of everything the step sees. */
   readonly privacy: Privacy;
   readonly maxOutputTokens: number;
+  readonly maxLatencyMs: number | undefined;
   readonly system: string | undefined;
 }
 

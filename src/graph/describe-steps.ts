@@ -21,7 +21,7 @@ export interface StepSetting {
 
 const dayMs = 86_400_000;
 const common = ["needs", "when", "privacy", "timeoutMs"];
-const limits = ["maxOutputTokens", "system"];
+const limits = ["maxOutputTokens", "maxLatencyMs", "system"];
 
 function baseOf(reader: OptionReader, { name, index, needs }: StepSetting) {
   const timeoutMs = reader.integer("timeoutMs", { fallback: 60_000, min: 1, max: dayMs });
@@ -35,6 +35,10 @@ function placedOf(reader: OptionReader, setting: StepSetting, complexity: Comple
     complexity,
     privacy: reader.oneOf("privacy", privacyLevels, setting.privacy),
     maxOutputTokens: reader.integer("maxOutputTokens", range),
+    maxLatencyMs:
+      reader.get("maxLatencyMs") === undefined
+        ? undefined
+        : reader.integer("maxLatencyMs", { fallback: 1, min: 1, max: dayMs }),
     system: reader.optionalText("system"),
   };
 }

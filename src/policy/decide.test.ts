@@ -38,6 +38,8 @@ function facts(changes: Partial<StepFacts> = {}): StepFacts {
     label: makeLabel("public"),
     needs: { tools: false, jsonSchema: false, maxOutputTokens: 1_024 },
     moneyCapped: false,
+    atMs: 0,
+    tags: {},
     excluded: [],
     ...changes,
   };

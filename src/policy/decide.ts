@@ -14,7 +14,7 @@ import type { Decision, DecisionClass, Refusal, Rung } from "./decision.ts";
 import type { StepFacts } from "./facts.ts";
 import { gates } from "./gates.ts";
 import type { Policy } from "./policy.ts";
-import type { Rule } from "./rule.ts";
+import type { Rule, RuleOutcome } from "./rule.ts";
 
 export function decide(policy: Policy, candidates: readonly Candidate[], facts: StepFacts): Decision {
   const refused: Refusal[] = [];
@@ -59,7 +59,7 @@ function passes(candidate: Candidate, facts: StepFacts, refused: Refusal[]): boo
 
 /** Holds a rule to its contract: names it does not know are ignored, so it can only remove and order. */
 function applyRule(rule: Rule, candidates: readonly Candidate[], facts: StepFacts) {
-  const { removed = [], order = [], flags = [] } = rule.apply(candidates, facts);
+  const { removed = [], order = [], flags = [] } = outcomeOf(rule, candidates, facts);
   const reasons = new Map(removed.map(({ endpoint, reason }) => [endpoint, reason]));
   const position = new Map(order.map((name, index) => [name, index]));
   const refused = candidates.flatMap(({ endpoint: { name } }): Refusal[] => {
@@ -69,6 +69,32 @@ function applyRule(rule: Rule, candidates: readonly Candidate[], facts: StepFact
   const kept = candidates.filter(({ endpoint }) => !reasons.has(endpoint.name));
   const rank = ({ endpoint }: Candidate): number => position.get(endpoint.name) ?? order.length;
   return { refused, flags, remaining: kept.toSorted((a, b) => rank(a) - rank(b)) };
+}
+
+/** A rule that throws, or answers with something else, refuses all it was shown: a broken rule opens nothing. */
+function outcomeOf(rule: Rule, candidates: readonly Candidate[], facts: StepFacts): RuleOutcome {
+  const refuseAll = (why: string): RuleOutcome => ({
+    removed: candidates.map(({ endpoint }) => ({
+      endpoint: endpoint.name,
+      reason: `the rule ${why}; it must return { removed, order, flags }`,
+    })),
+  });
+  try {
+    const outcome: unknown = rule.apply(candidates, facts);
+    return isOutcome(outcome) ? outcome : refuseAll("returned no outcome");
+  } catch (error) {
+    return refuseAll(`threw ${error instanceof Error ? error.name : typeof error}`);
+  }
+}
+
+function isOutcome(found: unknown): found is RuleOutcome {
+  if (typeof found !== "object" || found === null) return false;
+  const { removed = [], order = [], flags = [] } = found as Partial<Record<keyof RuleOutcome, unknown>>;
+  const areTexts = (items: unknown): boolean => Array.isArray(items) && items.every((item) => typeof item === "string");
+  const areRemovals =
+    Array.isArray(removed) &&
+    removed.every((item: Partial<Refusal> | null) => areTexts([item?.endpoint, item?.reason]));
+  return areRemovals && areTexts(order) && areTexts(flags);
 }
 
 function rungOf({ endpoint, capabilities }: Candidate, facts: StepFacts): Rung {

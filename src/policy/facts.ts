@@ -34,8 +34,16 @@ export interface StepFacts {
   };
   /** A money cap is set: whatever has no price or no output limit could break it. */
   readonly moneyCapped: boolean;
+  /** Declared bound of the whole step, rejected drafts included, in milliseconds. */
+  readonly maxLatencyMs?: number;
+  /** What is left of `maxLatencyMs`; the whole of it when planning. */
+  readonly latencyLeftMs?: number;
   /** Milliseconds until the run's deadline; `undefined` when planning. */
   readonly remainingMs?: number;
+  /** Time of the decision, in milliseconds since the Unix epoch. */
+  readonly atMs: number;
+  /** What the caller said about the run for rules to read, for example its tenant. */
+  readonly tags: Readonly<Record<string, string>>;
   readonly excluded: readonly Exclusion[];
   /** Clearance of the person who answers when no endpoint may; `undefined` when nobody is wired. */
   readonly human?: Clearance;

@@ -1,4 +1,4 @@
-import { ROOT_CONTEXT, trace } from "@opentelemetry/api";
+import { trace } from "@opentelemetry/api";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import type { RunEvent } from "../events/event.ts";
@@ -6,14 +6,10 @@ import type { AgentStep } from "../graph/definition.ts";
 import { graph } from "../graph/graph.ts";
 import type { ToolBinding } from "../graph/types/steps.ts";
 import { defaultPolicy } from "../policy/policy.ts";
-import { RunTrace } from "../telemetry/run-trace.ts";
 import { SimulatedClock } from "../testing/simulated-clock.ts";
 import { makeLabel, type Label } from "../tiers/label.ts";
-import { Budget } from "./budget.ts";
 import { dispatchTool, idempotencyKey, type ToolDispatch } from "./dispatch-tool.ts";
-import { Ledger } from "./ledger.ts";
-import { RunEvents } from "./run-events.ts";
-import type { Session } from "./session.ts";
+import { openSession } from "./open-session.ts";
 import { startStepTrace } from "./trace-step.ts";
 
 /** A run of one agent step, opened by hand: whatever the build would have refused gets as far as dispatch. */
@@ -24,25 +20,19 @@ function open(binding: Partial<ToolBinding<object>> = {}) {
   const tools = [{ tool, effect: "read" as const, ...binding }];
   const work = g.agent("work", { needs: {}, output: z.string(), prompt: () => "p", tools, privacy: "classified" });
   const { definition } = g.output(work, { clearance: { level: "classified", compartments: ["pii"] } });
-  const clock = new SimulatedClock();
-  const facts = { runId: "run", graph: "direct", graphVersion: "0", labelled: false };
-  const session: Session = {
+  const session = openSession(definition, {
     runId: "run",
-    graph: definition,
-    steps: new Map(definition.steps.map((step) => [step.name, step])),
     input: {},
-    services: { policy: defaultPolicy(), candidates: [], ports: new Map(), clock, human: undefined },
-    budget: new Budget(undefined),
-    ledger: new Ledger(),
-    events: new RunEvents("run", clock),
-    trace: new RunTrace(trace.getTracer("test"), facts, ROOT_CONTEXT),
-    stepTraces: new Map(),
-    toolCalls: { count: 0 },
-    abort: new AbortController(),
-    startedMs: 0,
-    deadlineMs: 60_000,
-    settled: new Map(),
-  };
+    options: { costUsd: undefined, durationMs: 60_000, tags: {} },
+    services: {
+      policy: defaultPolicy(),
+      candidates: [],
+      ports: new Map(),
+      clock: new SimulatedClock(),
+      human: undefined,
+    },
+    tracer: trace.getTracer("test"),
+  });
   startStepTrace(session, definition.steps[0]!);
   const events: RunEvent[] = [];
   session.events.on("*", (event) => void events.push(event));

@@ -149,6 +149,7 @@ export class Driver {
     const session = this.#session;
     const trace = startStepTrace(session, step);
     const startedMs = session.services.clock.nowMs();
+    session.stepStartedMs.set(step.name, startedMs);
     const program = programFor(session, step);
     const running: Running = { step, program, trace, startedMs, outstanding: 0, ending: undefined };
     this.#running.set(step.name, running);

@@ -7,9 +7,9 @@ import type { Decision } from "../policy/decision.ts";
 import { explain, ladderText } from "../policy/explain.ts";
 import { noEligibleCode, noEligibleEndpoint, noEligibleMessage } from "../policy/no-eligible.ts";
 import type { Policy } from "../policy/policy.ts";
-import { clearanceFor, flowsTo, type Clearance } from "../tiers/clearance.ts";
+import { clearanceFor, flowsTo } from "../tiers/clearance.ts";
 import { formatLabel, type Label } from "../tiers/label.ts";
-import { plannedFacts } from "./step-facts.ts";
+import { plannedFacts, type Circumstances } from "./step-facts.ts";
 
 /** One line of a plan: where a step, or one role of an agent's turns, would go. */
 export interface PlannedStep {
@@ -39,8 +39,7 @@ export interface Plan {
 export interface PlanSetting {
   readonly policy: Policy;
   readonly candidates: readonly Candidate[];
-  readonly human: Clearance | undefined;
-  readonly moneyCapped: boolean;
+  readonly circumstances: Circumstances;
 }
 
 export function makePlan(graph: GraphDefinition, setting: PlanSetting): Plan {
@@ -64,12 +63,8 @@ export function makePlan(graph: GraphDefinition, setting: PlanSetting): Plan {
 function planStep(graph: GraphDefinition, step: PlacedStep, setting: PlanSetting): PlannedStep[] {
   const { input, context } = graph.flows[step.name]!;
   const plan = (label: Label, role: "plan" | "act" | undefined): PlannedStep => {
-    const facts = plannedFacts(step, { label, role, excluded: [] }, setting.moneyCapped);
-    const decision = decide(
-      setting.policy,
-      setting.candidates,
-      setting.human === undefined ? facts : { ...facts, human: setting.human },
-    );
+    const facts = plannedFacts(step, { label, role, excluded: [] }, setting.circumstances);
+    const decision = decide(setting.policy, setting.candidates, facts);
     return { step: step.name, kind: step.kind, decision, estimateUsd: "unknown" };
   };
   if (step.kind !== "agent") return [plan(input, undefined)];

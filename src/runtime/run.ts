@@ -36,6 +36,11 @@ export interface RunOptions {
     /** Deadline of the whole run in milliseconds, 1 to 86,400,000. @default 600_000 */
     readonly durationMs?: number;
   };
+  /**
+   * Facts about the run for rules to read (`facts.tags`), for example `{ tenant: "acme" }`: at most 16 texts. They are not
+   * sent to models and not recorded. @default {}
+   */
+  readonly tags?: Readonly<Record<string, string>>;
   /** Cancels the run. */
   readonly signal?: AbortSignal;
   /** Your id for the run, unique in the engine. @default a random UUID */

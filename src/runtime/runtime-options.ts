@@ -93,13 +93,20 @@ function leaks(environment: Readonly<Record<string, string | undefined>>): { nam
 
 const dayMs = 86_400_000;
 
+/** What a run is bound by, with defaults filled in. */
+export interface CheckedRunOptions {
+  readonly costUsd: number | undefined;
+  readonly durationMs: number;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 /** @throws {DefinitionError} `RUNTIME_INVALID`, with every mistake at once */
-export function checkRunOptions(options: RunOptions): { costUsd: number | undefined; durationMs: number } {
+export function checkRunOptions(options: RunOptions): CheckedRunOptions {
   const problems: Problem[] = [];
   const report: Report = (path, message) => void problems.push({ code: "RUNTIME_INVALID", path, message });
   const reader = new OptionReader(options, "run", report);
   // A misspelt cap would otherwise be no cap.
-  reader.only(["budget", "signal", "runId"]);
+  reader.only(["budget", "signal", "runId", "tags"]);
   const budget = new OptionReader(reader.get("budget") ?? {}, "run.budget", report);
   budget.only(["costUsd", "durationMs"]);
   const within = (key: string, [least, most]: readonly [number, number]): number | undefined => {
@@ -116,6 +123,21 @@ export function checkRunOptions(options: RunOptions): { costUsd: number | undefi
   const runId = reader.get("runId");
   if (runId !== undefined && !(typeof runId === "string" && /^[\w.:-]{1,128}$/.test(runId)))
     reader.mistake("runId", `expected 1 to 128 letters, digits and _ . : -, found ${show(runId)}`);
+  const tags = tagsOf(reader);
   if (problems.length > 0) throw new DefinitionError("run options", problems, "RUNTIME_INVALID");
-  return { costUsd, durationMs };
+  return { costUsd, durationMs, tags };
+}
+
+const maxTags = 16;
+
+function tagsOf(reader: OptionReader): Readonly<Record<string, string>> {
+  const found = reader.get("tags") ?? {};
+  const isPlain = typeof found === "object" && !Array.isArray(found);
+  const entries = isPlain ? Object.entries(found) : [];
+  if (!isPlain || entries.length > maxTags)
+    reader.mistake("tags", `expected an object of at most ${maxTags} texts, found ${show(found)}`);
+  for (const [name, value] of entries) {
+    if (typeof value !== "string") reader.mistake(`tags.${name}`, `expected a text, found ${show(value)}`);
+  }
+  return Object.freeze(Object.fromEntries(entries) as Record<string, string>);
 }

@@ -6,33 +6,36 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
-import { context as contextApi, trace } from "@opentelemetry/api";
+import { trace } from "@opentelemetry/api";
 import type { Candidate } from "../catalog/candidate.ts";
-import { usdToPico } from "../catalog/money.ts";
 import { systemClock } from "../common/clock.ts";
 import { show } from "../common/names.ts";
-import { InputError, TierwiseError } from "../errors.ts";
+import { stableJson } from "../common/stable-hash.ts";
+import { TierwiseError } from "../errors.ts";
 import type { GraphDefinition } from "../graph/definition.ts";
 import type { Graph } from "../graph/types/graph.ts";
 import { openModel } from "../models/open-model.ts";
 import type { Decision } from "../policy/decision.ts";
-import { RunTrace } from "../telemetry/run-trace.ts";
-import { Budget } from "./budget.ts";
 import { Driver, runCancelled, type Conclusion } from "./driver.ts";
 import type { Engine } from "./engine.ts";
 import { InMemoryEngine } from "./in-memory-engine.ts";
-import { Ledger } from "./ledger.ts";
 import { perform } from "./perform.ts";
 import { makePlan, type Plan } from "./plan.ts";
-import { RunEvents } from "./run-events.ts";
+import { openSession } from "./open-session.ts";
+import type { RunEvents } from "./run-events.ts";
 import type { Run, RunOptions, RunResult } from "./run.ts";
-import { checkRunOptions, checkRuntimeOptions, type RuntimeOptions } from "./runtime-options.ts";
+import {
+  checkRunOptions,
+  checkRuntimeOptions,
+  type CheckedRunOptions,
+  type RuntimeOptions,
+} from "./runtime-options.ts";
 import { concludeRun } from "./conclude-run.ts";
 import type { Services, Session } from "./session.ts";
 
 export interface Runtime {
   /** Where every step would go, and what forbids it. @param options a money budget excludes unpriced endpoints */
-  plan(graph: Graph<never, unknown>, options?: Pick<RunOptions, "budget">): Plan;
+  plan(graph: Graph<never, unknown>, options?: Pick<RunOptions, "budget" | "tags">): Plan;
   /** Runs to the end. @throws {TierwiseError} as `Run.result` rejects */
   run<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options?: RunOptions): Promise<RunResult<O>>;
   /**
@@ -50,12 +53,15 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   return new LocalRuntime(options, human);
 }
 
+/** Combinations of budget and tags that are remembered per graph. */
+const maxAdmitted = 64;
+
 class LocalRuntime implements Runtime {
   readonly #options: RuntimeOptions;
   readonly #services: Services;
   readonly #engine: Engine;
   readonly #sessions = new Map<string, Session>();
-  readonly #plans = new WeakMap<GraphDefinition, Map<boolean, Plan>>();
+  readonly #admitted = new WeakMap<GraphDefinition, Set<string>>();
 
   constructor(options: RuntimeOptions, human: Services["human"]) {
     this.#options = options;
@@ -76,8 +82,8 @@ class LocalRuntime implements Runtime {
     });
   }
 
-  plan(graph: Graph<never, unknown>, options: Pick<RunOptions, "budget"> = {}): Plan {
-    return this.#planOf(definitionOf(graph), options.budget?.costUsd !== undefined);
+  plan(graph: Graph<never, unknown>, options: Pick<RunOptions, "budget" | "tags"> = {}): Plan {
+    return this.#planOf(definitionOf(graph), checkRunOptions(options));
   }
 
   async run<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options: RunOptions = {}): Promise<RunResult<O>> {
@@ -96,24 +102,16 @@ class LocalRuntime implements Runtime {
     { options, after }: { options: RunOptions; after?: Promise<void> },
   ): Promise<Run<O>> {
     const definition = definitionOf(graph);
-    const { costUsd, durationMs } = checkRunOptions(options);
+    const checked = checkRunOptions(options);
+    const runId = options.runId ?? randomUUID();
     if (this.#options.requireLabels === true && !definition.labelled) throw unlabelled(definition);
-    this.#planOf(definition, costUsd !== undefined).check();
-    const session = this.#open(definition, {
-      input: parseInput(definition, input),
-      costUsd,
-      durationMs,
-      runId: options.runId ?? randomUUID(),
-    });
+    this.#admissible(definition, checked);
+    if (this.#sessions.has(runId)) throw underWay(runId);
+    const tracer = (this.#options.telemetry?.tracerProvider ?? trace).getTracer("tierwise");
+    const session = openSession(definition, { runId, input, options: checked, services: this.#services, tracer });
     const decisions = collectDecisions(session.events);
     this.#sessions.set(session.runId, session);
-    try {
-      await this.#engine.start(session.runId, after, { graphVersion: definition.version });
-    } catch (error) {
-      this.#sessions.delete(session.runId);
-      session.trace.end(() => ({}), { errorType: "_OTHER" });
-      throw error;
-    }
+    await this.#enter(session, after);
     const result = this.#conclude<O>(session, decisions);
     // The events tell of a failure too; a caller who only iterates must not crash on it.
     result.catch(() => undefined);
@@ -131,56 +129,38 @@ class LocalRuntime implements Runtime {
     return this.#engine.drain(timeoutMs);
   }
 
-  #planOf(definition: GraphDefinition, moneyCapped: boolean): Plan {
-    const plans = this.#plans.get(definition) ?? new Map<boolean, Plan>();
-    this.#plans.set(definition, plans);
-    const { policy, candidates, human } = this.#services;
-    const plan =
-      plans.get(moneyCapped) ?? makePlan(definition, { policy, candidates, human: human?.clearance, moneyCapped });
-    plans.set(moneyCapped, plan);
-    return plan;
+  #planOf(definition: GraphDefinition, { costUsd, tags }: CheckedRunOptions): Plan {
+    const { policy, candidates, human, clock } = this.#services;
+    const circumstances = { moneyCapped: costUsd !== undefined, human: human?.clearance, tags, atMs: clock.epochMs() };
+    return makePlan(definition, { policy, candidates, circumstances });
+  }
+
+  /** Plans once per graph; a plan that holds is not made again. Each call is decided and checked again when it is made. */
+  #admissible(definition: GraphDefinition, options: CheckedRunOptions): void {
+    const admitted = this.#admitted.get(definition) ?? new Set<string>();
+    const key = stableJson([options.costUsd !== undefined, options.tags]);
+    if (admitted.has(key)) return;
+    this.#planOf(definition, options).check();
+    // Tags may hold many values; what does not fit is planned again.
+    if (admitted.size < maxAdmitted) this.#admitted.set(definition, admitted.add(key));
+  }
+
+  /** Hands the run to the engine; if it does not take it, nothing stays open. */
+  async #enter(session: Session, after: Promise<void> | undefined): Promise<void> {
+    const { runId, graph } = session;
+    try {
+      const answer = await this.#engine.start(runId, after, { graphVersion: graph.version });
+      if (answer === "exists") throw underWay(runId);
+    } catch (error) {
+      this.#sessions.delete(runId);
+      session.trace.end(() => ({}), { errorType: "_OTHER" });
+      throw error;
+    }
   }
 
   #session(runId: string): Session {
     const session = this.#sessions.get(runId);
     if (session === undefined) throw new TierwiseError("INTERNAL", `run ${runId} is not known to this runtime`);
-    return session;
-  }
-
-  #open(
-    graph: GraphDefinition,
-    {
-      input,
-      costUsd,
-      durationMs,
-      runId,
-    }: { input: unknown; costUsd: number | undefined; durationMs: number; runId: string },
-  ): Session {
-    if (this.#sessions.has(runId))
-      throw new TierwiseError(
-        "RUNTIME_INVALID",
-        `run options: run ${runId} is under way already; choose another runId`,
-      );
-    const { clock } = this.#services;
-    const tracer = (this.#options.telemetry?.tracerProvider ?? trace).getTracer("tierwise");
-    const facts = { runId, graph: graph.name, graphVersion: graph.version, labelled: graph.labelled };
-    const session: Session = {
-      runId,
-      graph,
-      steps: new Map(graph.steps.map((step) => [step.name, step])),
-      input,
-      services: this.#services,
-      budget: new Budget(costUsd === undefined ? undefined : usdToPico(costUsd)),
-      ledger: new Ledger(),
-      events: new RunEvents(runId, clock),
-      trace: new RunTrace(tracer, facts, contextApi.active()),
-      stepTraces: new Map(),
-      toolCalls: { count: 0 },
-      abort: new AbortController(),
-      startedMs: clock.nowMs(),
-      deadlineMs: clock.nowMs() + durationMs,
-      settled: new Map(),
-    };
     return session;
   }
 
@@ -221,21 +201,14 @@ function definitionOf(graph: Graph<never, unknown>): GraphDefinition {
   throw new TierwiseError("RUNTIME_INVALID", `expected a graph (what g.output(...) returns), found ${show(graph)}`);
 }
 
+function underWay(runId: string): TierwiseError {
+  return new TierwiseError("RUNTIME_INVALID", `run options: run ${runId} is under way already; choose another runId`);
+}
+
 function unlabelled(graph: GraphDefinition): TierwiseError {
   return new TierwiseError(
     "PRIVACY_LABEL_MISSING",
     `graph "${graph.name}" declares no label, and this runtime requires one (requireLabels); write graph("${graph.name}", { label: ... })`,
-  );
-}
-
-function parseInput(graph: GraphDefinition, input: unknown): unknown {
-  const parsed = graph.input.parse(input);
-  if (parsed.ok) return parsed.value;
-  const { problems } = parsed;
-  throw new InputError(
-    "INPUT_INVALID",
-    `graph "${graph.name}": the input does not fit its schema: ${problems.join("; ")}`,
-    { details: { graph: graph.name, problems } },
   );
 }
 

@@ -50,6 +50,10 @@ export interface Session {
   readonly trace: RunTrace;
   readonly stepTraces: Map<string, StepTrace>;
   readonly toolCalls: { count: number };
+  /** By step, on the clock's monotonic scale. */
+  readonly stepStartedMs: Map<string, number>;
+  /** For rules to read; never sent to a model or recorded. */
+  readonly tags: Readonly<Record<string, string>>;
   /** Fires when the run is cancelled, fails or runs out of time. */
   readonly abort: AbortController;
   /** On the clock's monotonic scale. */

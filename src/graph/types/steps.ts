@@ -22,6 +22,11 @@ interface Common<N extends Needs> {
 }
 
 interface ModelLimits {
+  /**
+   * Bound of the whole step in milliseconds, rejected drafts included: 1 to 86,400,000. Endpoints whose p95 latency is
+   * above what is left of it, or unknown, are not asked. @default no bound
+   */
+  readonly maxLatencyMs?: number;
   /** Output limit sent to the model, in tokens, per request. @default by complexity: 64, 1_024, 4_096, 4_096, 2_048 */
   readonly maxOutputTokens?: number;
   /** Fixed instructions, sent as the system message. */
