@@ -6,6 +6,7 @@
 /** Each is imported only when asked for, so that one benchmark's set-up is never part of another's measurement. */
 const benches: Readonly<Record<string, () => Promise<{ run(): boolean | Promise<boolean> }>>> = {
   embedded: () => import("./embedded.ts"),
+  routing: () => import("./routing.ts"),
 };
 
 const name = process.argv[2] ?? "";

@@ -3,7 +3,7 @@
  * to go wrong once the least sure answers are escalated. Pure; imports only `errors`. Every share is a ratio, 0 to 1.
  * @module
  */
-import { TierwiseError } from "../errors.ts";
+import { requireRatio, requireRows } from "./preconditions.ts";
 
 /** One answered question: how sure the model was, 0 to 1, and whether it was right. */
 export interface ScoredAnswer {
@@ -126,13 +126,4 @@ function acceptedCount(rows: readonly ScoredAnswer[], share: number): number {
 
 function surestFirst(rows: readonly ScoredAnswer[]): readonly ScoredAnswer[] {
   return [...rows].sort((a, b) => b.confidence - a.confidence);
-}
-
-function requireRows(rows: readonly unknown[]): void {
-  if (rows.length === 0) throw new TierwiseError("INPUT_INVALID", "A measure needs at least one row, found none.");
-}
-
-function requireRatio(value: number, what: string): void {
-  if (value >= 0 && value <= 1) return;
-  throw new TierwiseError("INPUT_INVALID", `A measure expects ${what} between 0 and 1, found ${value}.`);
 }
