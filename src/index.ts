@@ -68,6 +68,18 @@ export type { Candidate, Capabilities } from "./catalog/candidate.ts";
 
 export { createPolicy, defaultPolicy, defaultRules, type Policy, type PolicyOptions } from "./policy/policy.ts";
 export { decide } from "./policy/decide.ts";
+export {
+  complexityScore,
+  latencyScore,
+  privacyScore,
+  scorecard,
+  volumeScore,
+  type Score,
+  type Scorecard,
+  type ScorecardAxis,
+  type ScorecardBand,
+  type ScorecardOrientation,
+} from "./policy/scorecard.ts";
 export { explain } from "./policy/explain.ts";
 export type { Decision, DecisionClass, Refusal, Rung } from "./policy/decision.ts";
 export type { Exclusion, StepFacts, TurnRole } from "./policy/facts.ts";
@@ -103,6 +115,38 @@ export type {
 } from "./events/event.ts";
 export type { Clock } from "./common/clock.ts";
 
+export { areaUnderRoc, brierScore } from "./evaluation/gate-quality.ts";
+export {
+  averageGapRecovered,
+  callPerformanceThreshold,
+  escalationQuality,
+  oracleRouted,
+  performanceGapRecovered,
+  randomlyRouted,
+  relativeCostAtQuality,
+  routingCurve,
+  type CallCosts,
+  type EscalationQuality,
+  type RoutedAnswer,
+  type RoutingCurve,
+  type RoutingPoint,
+} from "./evaluation/routing.ts";
+export {
+  apiCost,
+  blendedUsdPerMillionTokens,
+  breakEvenEscalationRate,
+  breakEvenVolume,
+  cascadeCostUsd,
+  cfoRanges,
+  fineTuningPayback,
+  routerCostUsd,
+  savingRatio,
+  totalCostOfOwnership,
+  type BreakEven,
+  type ModelPairCosts,
+  type OwnershipCosts,
+  type VolumeCosts,
+} from "./evaluation/calculators.ts";
 export { auditEntry, type AuditEntry } from "./governance/audit-entry.ts";
 export {
   accuracy,
