@@ -1,5 +1,5 @@
 /**
- * The example of DESIGN section 3, compiled as it stands there. What the page leaves to the reader is added on top: the
+ * The larger example of the documentation, compiled as it stands there. What it leaves to the reader is added on top: the
  * two tools, the database behind `orders`, and the texts of the prompts.
  */
 import { ChatOpenAI } from "@langchain/openai";
