@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     restoreMocks: true,
+    isolate: false,
     testTimeout: 30_000,
   },
 });

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { readTextModels } from "../examples/support-desk/catalog.ts";
 import type { DeskReport } from "../examples/support-desk/report.ts";
 import { OpenAiServer, type Received, type Reply } from "./support/openai-server.ts";
 
@@ -42,14 +43,10 @@ function modelReply({ body }: Received): Reply {
   return { content: `Hi ${/reply to (\S+) about/.exec(text)?.[1] ?? ""}, all is well.` };
 }
 
-describe("the demo", () => {
-  it("repeats everything but its timing for a seed", async () => {
-    const [first, second] = await Promise.all([reportOf(["--seed", "3"]), reportOf(["--seed", "3"])]);
-    expect({ ...first, timing: undefined }).toEqual({ ...second, timing: undefined });
-  });
-
-  it("shows what the README promises: accuracy, escalations, cost, and nothing above a clearance", async () => {
-    const report = await reportOf([]);
+describe.concurrent("the demo", () => {
+  it("repeats everything but its timing for a seed, and shows accuracy, escalations, cost and no leak", async () => {
+    const [report, second] = await Promise.all([reportOf(["--seed", "3"]), reportOf(["--seed", "3"])]);
+    expect({ ...report, timing: undefined }).toEqual({ ...second, timing: undefined });
     expect(report.triage.trainingTickets).toBeGreaterThanOrEqual(200);
     expect(report.triage.heldOutTickets).toBeGreaterThanOrEqual(60);
     expect(report.triage.accuracyOnAccepted).toBeGreaterThan(report.triage.accuracyOnAll);
@@ -111,21 +108,26 @@ describe("the demo", () => {
     expect(Buffer.concat(bodies).toString("latin1")).toContain("invoke_workflow support-desk");
   });
 
-  it.each([
-    [["--seed", "x"], {}, "demo: --seed is not a whole number from 1; write for example --seed 7"],
-    [
-      [],
-      { SLM_BASE_URL: "CANARY" },
-      "demo: SLM_BASE_URL is not an http(s) address; write for example http://127.0.0.1:8000/v1",
-    ],
-    [[], { SLM_BASE_URL: "http://127.0.0.1:9" }, "demo: SLM_MODEL is not set; name the model that the endpoint serves"],
-    [
-      [],
-      { SLM_BASE_URL: "http://127.0.0.1:9", SLM_MODEL: "m", SLM_PRICE: "CANARY" },
-      "demo: SLM_PRICE is not two prices; write US dollars per million input and output tokens, for example 0.05,0.20",
-    ],
-  ])("answers %j with %j by one line", async (args, environment, line) => {
-    const { stderr, stdout, code } = await demo(args, environment);
+  it("answers a wrong option by one line", async () => {
+    const { stderr, stdout, code } = await demo(["--seed", "x"]);
+    const line = "demo: --seed is not a whole number from 1; write for example --seed 7";
     expect({ stderr: stderr.trim(), stdout, code }).toEqual({ stderr: line, stdout: "", code: 1 });
+  });
+});
+
+describe("the demo's environment", () => {
+  it.each([
+    [{ SLM_BASE_URL: "http://127.0.0.1:9" }, "SLM_MODEL is not set; name the model that the endpoint serves"],
+    [
+      { SLM_BASE_URL: "CANARY", SLM_MODEL: "m" },
+      "SLM_BASE_URL is not an http(s) address; write for example http://127.0.0.1:8000/v1",
+    ],
+    [{ LLM_BASE_URL: "http://127.0.0.1:9" }, "LLM_MODEL is not set; name the model that the endpoint serves"],
+    [
+      { SLM_BASE_URL: "http://127.0.0.1:9", SLM_MODEL: "m", SLM_PRICE: "CANARY" },
+      "SLM_PRICE is not two prices; write US dollars per million input and output tokens, for example 0.05,0.20",
+    ],
+  ])("is told in one sentence what is wrong with %j", (environment, sentence) => {
+    expect(() => readTextModels(environment)).toThrow(new Error(sentence));
   });
 });
