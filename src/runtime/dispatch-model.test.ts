@@ -151,6 +151,14 @@ describe("the dispatch of a model call", () => {
     expect(model.calls).toEqual([]);
   });
 
+  it("answers unaffordable by itself, without a call, for an endpoint without a price under a cap", async () => {
+    const model = new ScriptedModel([]);
+    const call = callOf(openRun(10n ** 12n), { model });
+    const unpriced = { ...call, endpoint: { ...call.endpoint, price: undefined } };
+    expect(await dispatchModel(unpriced)).toEqual({ type: "unaffordable", endpoint: "small" });
+    expect(model.calls).toEqual([]);
+  });
+
   it("settles, books and closes its attempt once, also when the run is aborted in the middle", async () => {
     const session = openRun(10n ** 12n);
     const events: string[] = [];

@@ -43,6 +43,9 @@ export async function dispatchModel(call: ModelCall): Promise<ModelResult> {
     requestBytes: port.requestBytes(work.request),
     maxOutputTokens: work.request.maxOutputTokens + endpoint.reasoningTokens,
   };
+  // The policy's gate has refused this already; here, too, an unknown price is not 0.
+  if (endpoint.price === undefined && session.budget.cap !== undefined)
+    return { type: "unaffordable", endpoint: endpoint.name };
   const worst = endpoint.price === undefined ? 0n : worstCost(bound, endpoint.price);
   const reservation = await session.budget.reserve(worst, session.abort.signal);
   if (reservation === undefined) return { type: "unaffordable", endpoint: endpoint.name };
