@@ -67,6 +67,32 @@ export class OptionReader {
     return range.fallback;
   }
 
+  /** A share, 0 to 1; `undefined` when it is left out. */
+  ratio(key: string): number | undefined {
+    const found = this.#bag[key];
+    if (found === undefined) return undefined;
+    if (typeof found === "number" && found >= 0 && found <= 1) return found;
+    this.mistake(key, `expected a number from 0 to 1, found ${show(found)}`);
+    return undefined;
+  }
+
+  optionalFlag(key: string): boolean | undefined {
+    const found = this.#bag[key];
+    if (found === undefined || typeof found === "boolean") return found;
+    this.mistake(key, `expected true or false, found ${show(found)}`);
+    return undefined;
+  }
+
+  optionalTexts(key: string): readonly string[] | undefined {
+    const found = this.#bag[key];
+    if (found === undefined) return undefined;
+    const wrong = Array.isArray(found) ? found.findIndex((item) => typeof item !== "string" || item.trim() === "") : 0;
+    if (wrong === -1) return Object.freeze([...(found as string[])]);
+    const shown = Array.isArray(found) ? `an array with ${show(found[wrong])}` : show(found);
+    this.mistake(key, `expected an array of texts that are not empty, found ${shown}`);
+    return undefined;
+  }
+
   oneOf<const T extends string>(key: string, allowed: readonly T[], fallback?: T): T {
     const found = this.#bag[key] === undefined ? fallback : this.#bag[key];
     const match = allowed.find((item) => item === found);

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** JSON with object keys sorted, so that equal data gives equal text. `undefined` members are left out, as in JSON. */
 export function stableJson(value: unknown): string {
@@ -11,5 +11,10 @@ export function stableJson(value: unknown): string {
 
 /** SHA-256 of the stable JSON, as `length` hexadecimal digits (at most 64). */
 export function stableHash(value: unknown, length = 16): string {
-  return createHash("sha256").update(stableJson(value)).digest("hex").slice(0, length);
+  return textHash(stableJson(value), length);
+}
+
+/** SHA-256 of a text, as `length` hexadecimal digits (at most 64). */
+export function textHash(text: string, length = 16): string {
+  return hash("sha256", text, "hex").slice(0, length);
 }

@@ -1,5 +1,6 @@
 import type { Clearance } from "../tiers/clearance.ts";
 import type { Complexity } from "../tiers/complexity.ts";
+import type { Demands } from "../tiers/demands.ts";
 import type { Declassification } from "../tiers/declassify.ts";
 import type { Label, Privacy } from "../tiers/label.ts";
 import type { RefNode } from "./ref.ts";
@@ -26,7 +27,7 @@ interface Placed extends StepBase, Conditional {
   /** Upper bound of the level of everything the step sees. */
   readonly privacy: Privacy;
   readonly maxOutputTokens: number;
-  readonly maxLatencyMs: number | undefined;
+  readonly demands: Demands;
   readonly system: string | undefined;
 }
 
@@ -56,6 +57,8 @@ export interface CodeStep extends StepBase, Conditional {
   readonly kind: "code";
   readonly privacy: Privacy | undefined;
   readonly produces: Label | undefined;
+  /** What the code may be handed; `undefined` for no bound. */
+  readonly accepts: Clearance | undefined;
   readonly run: (values: NeedValues, context: StepContext) => unknown;
 }
 

@@ -2,11 +2,14 @@
 import { OptionReader, type Report } from "../common/option-reader.ts";
 import { show } from "../common/names.ts";
 import { complexityTiers, defaultMaxOutputTokens, type Complexity } from "../tiers/complexity.ts";
+import type { Demands } from "../tiers/demands.ts";
+import { makeClearance, type ClearanceSpec } from "../tiers/clearance.ts";
 import type { Compartment, LabelSpec, Privacy } from "../tiers/label.ts";
 import { labelMistake, makeLabel, privacyLevels } from "../tiers/label.ts";
 import { bindTools } from "./bind-tool.ts";
 import type { AgentStep, ClassifyStep, CodeStep, ModelStep, NeedValues, RedactStep } from "./definition.ts";
 import type { RefNode } from "./ref.ts";
+import { demandOptions, readDemands } from "./read-demands.ts";
 import { openSchema, type Schema } from "./schema.ts";
 
 /** What a step knows of its surroundings while it is described. */
@@ -16,29 +19,32 @@ export interface StepSetting {
   readonly needs: Readonly<Record<string, RefNode>>;
   /** The graph's default bound. */
   readonly privacy: Privacy;
+  /** The graph's defaults. */
+  readonly demands: Demands;
   readonly report: Report;
 }
 
 const dayMs = 86_400_000;
 const common = ["needs", "when", "privacy", "timeoutMs"];
-const limits = ["maxOutputTokens", "maxLatencyMs", "system"];
+const limits = ["maxOutputTokens", "system", ...demandOptions];
 
 function baseOf(reader: OptionReader, { name, index, needs }: StepSetting) {
   const timeoutMs = reader.integer("timeoutMs", { fallback: 60_000, min: 1, max: dayMs });
   return { name, index, needs, timeoutMs, when: reader.optionalFn<(values: NeedValues) => boolean>("when") };
 }
 
-function placedOf(reader: OptionReader, setting: StepSetting, complexity: Complexity) {
+function placedOf(
+  reader: OptionReader,
+  setting: StepSetting,
+  { complexity, maxTurns = 1 }: { complexity: Complexity; maxTurns?: number },
+) {
   const range = { fallback: defaultMaxOutputTokens[complexity], min: 1, max: 1_000_000 };
   return {
     ...baseOf(reader, setting),
     complexity,
     privacy: reader.oneOf("privacy", privacyLevels, setting.privacy),
     maxOutputTokens: reader.integer("maxOutputTokens", range),
-    maxLatencyMs:
-      reader.get("maxLatencyMs") === undefined
-        ? undefined
-        : reader.integer("maxLatencyMs", { fallback: 1, min: 1, max: dayMs }),
+    demands: readDemands(reader, { defaults: setting.demands, maxTurns, report: setting.report }),
     system: reader.optionalText("system"),
   };
 }
@@ -53,7 +59,7 @@ function schemaOf(reader: OptionReader): Schema | undefined {
 export function describeModel(spec: unknown, setting: StepSetting): ModelStep | undefined {
   const reader = new OptionReader(spec, `steps.${setting.name}`, setting.report);
   reader.only([...common, ...limits, "complexity", "output", "prompt", "validate"]);
-  const placed = placedOf(reader, setting, reader.oneOf("complexity", complexityTiers));
+  const placed = placedOf(reader, setting, { complexity: reader.oneOf("complexity", complexityTiers) });
   const output = schemaOf(reader);
   const prompt = reader.fn<ModelStep["prompt"]>("prompt");
   const validate = reader.optionalFn<NonNullable<ModelStep["validate"]>>("validate");
@@ -63,7 +69,7 @@ export function describeModel(spec: unknown, setting: StepSetting): ModelStep | 
 export function describeClassify(spec: unknown, setting: StepSetting): ClassifyStep | undefined {
   const reader = new OptionReader(spec, `steps.${setting.name}`, setting.report);
   reader.only([...common, ...limits, "labels", "text", "endorse"]);
-  const placed = placedOf(reader, setting, "classification");
+  const placed = placedOf(reader, setting, { complexity: "classification" });
   const labels = labelsOf(reader);
   const text = reader.fn<ClassifyStep["text"]>("text");
   return labels && text && { kind: "classify", ...placed, labels, text, endorse: reader.reason("endorse") };
@@ -84,10 +90,13 @@ function labelsOf(reader: OptionReader): readonly string[] | undefined {
 
 export function describeCode(spec: unknown, setting: StepSetting): CodeStep | undefined {
   const reader = new OptionReader(spec, `steps.${setting.name}`, setting.report);
-  reader.only([...common, "produces", "run"]);
+  reader.only([...common, "produces", "accepts", "run"]);
   const produces = reader.get("produces") as Privacy | LabelSpec | undefined;
   const mistake = produces === undefined ? undefined : labelMistake(produces);
   if (mistake !== undefined) reader.mistake("produces", mistake);
+  const accepts = reader.get("accepts") as ClearanceSpec | undefined;
+  const clearanceMistake = accepts === undefined ? undefined : labelMistake(accepts);
+  if (clearanceMistake !== undefined) reader.mistake("accepts", clearanceMistake);
   const declaresPrivacy = reader.get("privacy") !== undefined;
   const privacy = declaresPrivacy ? reader.oneOf("privacy", privacyLevels, setting.privacy) : undefined;
   const run = reader.fn<CodeStep["run"]>("run");
@@ -97,6 +106,8 @@ export function describeCode(spec: unknown, setting: StepSetting): CodeStep | un
       ...baseOf(reader, setting),
       privacy,
       produces: produces === undefined || mistake !== undefined ? undefined : makeLabel(produces, "trusted"),
+      // A clearance that cannot be read admits nothing but public data; its mistake is reported.
+      accepts: accepts && makeClearance(clearanceMistake === undefined ? accepts : "public"),
       run,
     }
   );
@@ -105,11 +116,11 @@ export function describeCode(spec: unknown, setting: StepSetting): CodeStep | un
 export function describeAgent(spec: unknown, setting: StepSetting): AgentStep | undefined {
   const reader = new OptionReader(spec, `steps.${setting.name}`, setting.report);
   reader.only([...common, ...limits, "output", "prompt", "tools", "maxTurns"]);
-  const placed = placedOf(reader, setting, "agentic");
+  const maxTurns = reader.integer("maxTurns", { fallback: 8, min: 1, max: 100 });
+  const placed = placedOf(reader, setting, { complexity: "agentic", maxTurns });
   const output = schemaOf(reader);
   const prompt = reader.fn<AgentStep["prompt"]>("prompt");
   const tools = bindTools(reader, setting.report);
-  const maxTurns = reader.integer("maxTurns", { fallback: 8, min: 1, max: 100 });
   return output && prompt && { kind: "agent", ...placed, output, prompt, tools, maxTurns };
 }
 

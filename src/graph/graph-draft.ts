@@ -3,6 +3,7 @@ import { isName, nameRule, show } from "../common/names.ts";
 import { OptionReader, type Report } from "../common/option-reader.ts";
 import { DefinitionError, TierwiseError, type Problem } from "../errors.ts";
 import { clearanceFor, makeClearance, type Clearance, type ClearanceSpec } from "../tiers/clearance.ts";
+import type { Demands } from "../tiers/demands.ts";
 import {
   join,
   joinAll,
@@ -19,6 +20,7 @@ import type { GraphDefinition, StepDefinition } from "./definition.ts";
 import type { StepSetting } from "./describe-steps.ts";
 import { toMermaid } from "./mermaid.ts";
 import { makeRef, nodeOf, ownerOf, type RefNode, type RefSource, type WhenSkipped } from "./ref.ts";
+import { demandOptions, readDemands } from "./read-demands.ts";
 import { openSchema, type Schema } from "./schema.ts";
 import type { Ref } from "./types/values.ts";
 import { versionOf } from "./version.ts";
@@ -39,13 +41,14 @@ export class GraphDraft {
   readonly #label: Label;
   readonly #fieldLabels: Readonly<Record<string, Label>>;
   readonly #privacy: Privacy;
+  readonly #demands: Demands;
   #finished = false;
 
   constructor(name: unknown, options: unknown) {
     if (!isName(name)) this.#report("name", `expected ${nameRule}, found ${show(name)}`);
     this.#name = String(name);
     const reader = new OptionReader(options, "graph", this.#report);
-    reader.only(["input", "version", "label", "fields", "privacy"]);
+    reader.only(["input", "version", "label", "fields", "privacy", "defaults"]);
     this.#version = reader.optionalText("version") ?? "0";
     const schema = openSchema(reader.get("input"), "input");
     if (typeof schema === "string") reader.mistake("input", schema);
@@ -55,6 +58,9 @@ export class GraphDraft {
     this.#fieldLabels = this.#fieldLabelsFrom(reader, own);
     this.#label = join(own, joinAll(Object.values(this.#fieldLabels)));
     this.#privacy = reader.oneOf("privacy", privacyLevels, this.#label.level);
+    const defaults = new OptionReader(reader.get("defaults") ?? {}, "graph.defaults", this.#report);
+    defaults.only(demandOptions);
+    this.#demands = readDemands(defaults, { defaults: undefined, maxTurns: undefined, report: this.#report });
   }
 
   readonly #report: Report = (path, message) => void this.#problems.push({ code: "GRAPH_INVALID", path, message });
@@ -119,6 +125,7 @@ export class GraphDraft {
       index: this.#steps.length,
       needs,
       privacy: this.#privacy,
+      demands: this.#demands,
       report: this.#report,
     });
     if (step !== undefined) this.#steps.push(step);

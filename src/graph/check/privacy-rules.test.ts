@@ -623,6 +623,35 @@ describe("R9: an endorsement", () => {
   });
 });
 
+describe("R5: code that says what it may be handed", () => {
+  const index = (accepts: ClearanceSpec | undefined) => {
+    const g = graph("lookup", {
+      input: z.object({ query: z.string() }),
+      label: { level: "customer", compartments: ["pii"] },
+    });
+    const found = g.code("found", {
+      needs: { query: g.input.field("query") },
+      ...(accepts !== undefined && { accepts }),
+      run: () => "x",
+    });
+    return problemsOf(() => g.output({ found }));
+  };
+
+  it.each<[ClearanceSpec | undefined, readonly ErrorCode[]]>([
+    [undefined, []],
+    [{ level: "customer", compartments: ["pii"] }, []],
+    ["customer", ["PRIVACY_FLOW_DENIED"]],
+    [{ level: "internal", compartments: ["pii"] }, ["PRIVACY_FLOW_DENIED"]],
+    ["secret" as "public", ["GRAPH_INVALID", "PRIVACY_FLOW_DENIED"]],
+  ])("with %j reports %j", (accepts, codes) => {
+    expect(index(accepts).map(({ code }) => code)).toEqual(codes);
+  });
+
+  it("says what to do", () => {
+    expect(index("customer")[0]?.message).toContain('raise accepts of "found"');
+  });
+});
+
 describe("a graph with several breaches", () => {
   it("reports all of them at once, each where it stands", () => {
     const g = graph("many", { input: z.object({ ticket: z.string() }), label: "customer" });

@@ -3,7 +3,7 @@ import type { ErrorCode } from "../../errors.ts";
 import { excess, flowsTo, formatClearance, uncovered, type Clearance } from "../../tiers/clearance.ts";
 import { declassifyMistakes } from "../../tiers/declassify.ts";
 import { formatLabel, levelOf, type Label } from "../../tiers/label.ts";
-import type { AgentStep, BoundTool, RedactStep, StepDefinition } from "../definition.ts";
+import type { AgentStep, BoundTool, CodeStep, RedactStep, StepDefinition } from "../definition.ts";
 import type { RefNode } from "../ref.ts";
 import { labelOf, pathTo, refName, type Flows, type FlowSources } from "./flow.ts";
 import { maxReleasedBits, openPlace, releasedBits } from "./release.ts";
@@ -20,6 +20,7 @@ export function checkPrivacy(graph: CheckedGraph, report: ReportCode): void {
   for (const step of graph.steps) {
     checkBound(step, graph, report);
     if (step.kind === "agent") for (const tool of step.tools) checkTool(step, tool, { graph, report });
+    if (step.kind === "code") checkCode(step, graph, report);
     if (step.kind === "redact") checkRedact(step, graph, report);
   }
 }
@@ -36,6 +37,14 @@ function checkBound(step: StepDefinition, graph: CheckedGraph, report: ReportCod
       `Fix: declare privacy: "${context.level}", or g.redact(... to "${bound}") what it reads.`,
     "PRIVACY_TIER_EXCEEDED",
   );
+}
+
+/** R5 for code that says what it may be handed. */
+function checkCode(step: CodeStep, graph: CheckedGraph, report: ReportCode): void {
+  const flow = graph.flows[step.name];
+  if (step.accepts === undefined || flow === undefined || flowsTo(flow.input, step.accepts)) return;
+  const sink = { name: "its code (accepts)", fix: `raise accepts of "${step.name}"`, clearance: step.accepts, graph };
+  report(`steps.${step.name}.accepts`, flowDenied(step, flow.input, sink), "PRIVACY_FLOW_DENIED");
 }
 
 function checkTool(

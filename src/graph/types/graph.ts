@@ -11,6 +11,7 @@ import type {
   Verdict,
   When,
 } from "./steps.ts";
+import type { DemandsSpec } from "./demands.ts";
 import type { InputSchemaOf, Needs, Ref, Value, Values } from "./values.ts";
 
 export interface GraphOptions<O, I> {
@@ -24,6 +25,8 @@ export interface GraphOptions<O, I> {
   readonly fields?: { readonly [K in keyof NoInfer<O>]?: Partial<LabelSpec> };
   /** Default upper bound of every step. @default the level of the input */
   readonly privacy?: Privacy;
+  /** What every model step declares unless it says otherwise: latency, volume, domain, escalation, … @default nothing */
+  readonly defaults?: DemandsSpec;
 }
 
 declare const inputType: unique symbol;

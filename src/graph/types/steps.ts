@@ -1,6 +1,7 @@
 import type { Clearance, ClearanceSpec } from "../../tiers/clearance.ts";
 import type { Complexity } from "../../tiers/complexity.ts";
 import type { Compartment, LabelSpec, Privacy } from "../../tiers/label.ts";
+import type { DemandsSpec } from "./demands.ts";
 import type { Needs, Ref, SchemaOf, ToolLike, Values } from "./values.ts";
 
 /** What a `code` step and a tool get beside their values. */
@@ -21,12 +22,7 @@ interface Common<N extends Needs> {
   readonly timeoutMs?: number;
 }
 
-interface ModelLimits {
-  /**
-   * Bound of the whole step in milliseconds, rejected drafts included: 1 to 86,400,000. Endpoints whose p95 latency is
-   * above what is left of it, or unknown, are not asked. @default no bound
-   */
-  readonly maxLatencyMs?: number;
+interface ModelLimits extends DemandsSpec {
   /** Output limit sent to the model, in tokens, per request. @default by complexity: 64, 1_024, 4_096, 4_096, 2_048 */
   readonly maxOutputTokens?: number;
   /** Fixed instructions, sent as the system message. */
@@ -59,6 +55,11 @@ export interface ClassifySpec<N extends Needs, L extends string> extends Common<
 export interface CodeSpec<N extends Needs, O> extends Common<N> {
   /** Joined to the label of the result: a database may return more than it was asked with. Only raises. */
   readonly produces?: LabelSpec;
+  /**
+   * The highest data the code may be handed, for code that sends it on: a search index, an API. Checked when the graph is
+   * built and again before each call, as for a tool. @default no bound: your own code is trusted
+   */
+  readonly accepts?: ClearanceSpec;
   readonly run: (values: Values<N>, context: StepContext) => O | Promise<O>;
 }
 
