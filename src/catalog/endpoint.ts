@@ -1,20 +1,19 @@
-import { isName, nameRule, show } from "../common/names.ts";
-import { OptionReader, type Report } from "../common/option-reader.ts";
 import { DefinitionError, type Problem } from "../errors.ts";
-import { makeClearance, publicClearance, type Clearance, type ClearanceSpec } from "../tiers/clearance.ts";
-import { labelMistake } from "../tiers/label.ts";
-import { isLabelModel, type EndpointModel } from "./model-like.ts";
-import { inProcessPrice, readPrice, type Price, type PriceSpec } from "./price.ts";
+import { show } from "../common/names.ts";
+import { OptionReader, type Report } from "../common/option-reader.ts";
+import type { Clearance, ClearanceSpec } from "../tiers/clearance.ts";
+import type { Complexity } from "../tiers/complexity.ts";
+import { describeEndpoint } from "./describe-endpoint.ts";
+import type { EndpointModel } from "./model-like.ts";
+import type { ListedModel, Price, PriceSpec } from "./price.ts";
 
 /** Small or large language model. */
 export type EndpointClass = "slm" | "llm";
-const endpointClasses: readonly EndpointClass[] = ["slm", "llm"];
 
 /** Where an endpoint runs, seen from the host process. */
 export type Location = "in-process" | "edge" | "on-prem" | "cloud";
-const locations: readonly Location[] = ["in-process", "edge", "on-prem", "cloud"];
 
-/** What an author may declare a chat endpoint to do; what is left out is assumed. */
+/** What an author may declare a chat endpoint to do; what is left out is assumed. `probe` finds out instead. */
 export interface CapabilitySpec {
   /** Calls tools. @default true */
   readonly tools?: boolean;
@@ -22,25 +21,71 @@ export interface CapabilitySpec {
   readonly jsonSchema?: boolean;
   /** Returns log-probabilities when asked. @default whether the model can be built to ask for them */
   readonly logprobs?: boolean;
-  /** Tokens of input and output together. @default unknown, which excludes nothing */
+  /** Returns log-probabilities also of a request that offers tools. @default unknown, which excludes only where it is required */
+  readonly toolsWithLogprobs?: boolean;
+  /** Tokens of input and output together. @default unknown, which excludes only where it is required */
   readonly contextTokens?: number;
+  /** Languages it is good at, as BCP 47 tags; `de` covers `de-AT`. @default unknown, which excludes only where one is required */
+  readonly languages?: readonly string[];
+}
+
+/** A small draft model on the same server proposes tokens that the endpoint's own model verifies. */
+export interface SpeculativeDecoding {
+  /** Name of the draft model, for reports. */
+  readonly draftModel: string;
+  /** Measured throughput over the same server without the draft, 1 to 10; divides an amortised price, never a hosted one. */
+  readonly speedup: number;
+  /**
+   * The server reports the verifying model's probabilities. Some report 1 for accepted drafts: then no gate may believe
+   * them. @default false: log-probabilities count as unavailable
+   */
+  readonly exactLogprobs?: boolean;
+}
+
+/** A declared statement that policies rely on: who made it and on what ground. */
+export interface Attestation {
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** Replaces what must not leave before a request is sent. Runs on every text of every request to the endpoint. */
+export interface Anonymiser {
+  readonly name: string;
+  /** Pure and synchronous. If it throws, nothing is sent. */
+  readonly redact: (text: string) => string;
 }
 
 export interface EndpointSpec {
   /** Declared, never guessed from a name: a small or a large language model. */
   readonly class: EndpointClass;
-  /** A fact for reports and strict presets; what data may go there is `clearance`. */
+  /** A fact for reports and for `locationClearance`; what data may go there is `clearance`. */
   readonly location: Location;
   /** The highest data the endpoint may receive. @default "public" */
   readonly clearance?: ClearanceSpec;
   readonly model: EndpointModel;
-  /** @default unpriced: not eligible under a money budget. In-process classifiers cost nothing. */
-  readonly price?: PriceSpec;
+  /**
+   * `"list"` takes it from the list that `createCatalog` is given, by the name of the chat model. @default unpriced: not
+   * eligible under a money budget. In-process classifiers cost nothing.
+   */
+  readonly price?: PriceSpec | "list" | { readonly list: ListedModel };
   readonly capabilities?: CapabilitySpec;
-  /** Declared or measured latency of a whole request, in milliseconds; excludes the endpoint when less time is left. */
+  /** Declared latency of a whole request, in milliseconds. Once enough requests were seen, the measured one counts. */
   readonly latency?: { readonly p95Ms: number };
   /** Tokens that a reasoning model may spend beyond its output limit; reserved with it. @default 0 */
   readonly reasoningTokens?: number;
+  /** Fields the model was trained for, compared with the `domain` of steps. @default none: a general model */
+  readonly domains?: readonly string[];
+  /** Measured share of right answers, 0 to 1, over all tiers or by tier. @default unknown: out where a step sets `minQuality` */
+  readonly quality?: number | Partial<Readonly<Record<Complexity, number>>>;
+  /** Tiers for which an evaluation showed that this small model's gate keeps the large model's quality. @default none */
+  readonly certified?: { readonly tiers: readonly Complexity[]; readonly evidence: string };
+  readonly speculativeDecoding?: SpeculativeDecoding;
+  /** Applied to every request before it is sent. It lowers no label: only `locationClearance` asks whether there is one. */
+  readonly anonymiser?: Anonymiser;
+  /** A contract about the data that a cloud endpoint receives; asked for by `locationClearance`. */
+  readonly dataAgreement?: Attestation;
+  /** Says that an endpoint with a public host name stands on one's own premises; asked for by `locationClearance`. */
+  readonly attestation?: Attestation;
   /** Name of the provider in spans (`gen_ai.provider.name`). @default asked from the model */
   readonly provider?: string;
   /** Says in output, traces and prices that answers are scripted, not generated. @default false */
@@ -55,27 +100,26 @@ export interface Endpoint {
   readonly clearance: Clearance;
   /** False when nobody declared a clearance: the error texts say so. */
   readonly clearanceDeclared: boolean;
+  /** What a preset took away of the declared clearance, and why. */
+  readonly clearanceCap?: { readonly from: Clearance; readonly reason: string };
   readonly model: EndpointModel;
+  /** `undefined` when nobody knows it, and until a catalog has looked up what is `listed`. */
   readonly price: Price | undefined;
+  /** The price is to be taken from the list that `createCatalog` is given. */
+  readonly listed: ListedModel | undefined;
   readonly capabilities: CapabilitySpec;
   readonly p95Ms: number | undefined;
   readonly reasoningTokens: number;
+  readonly domains: readonly string[];
+  readonly quality: Partial<Readonly<Record<Complexity, number>>>;
+  readonly certified: { readonly tiers: readonly Complexity[]; readonly evidence: string } | undefined;
+  readonly speculativeDecoding: SpeculativeDecoding | undefined;
+  readonly anonymiser: Anonymiser | undefined;
+  readonly dataAgreement: Attestation | undefined;
+  readonly attestation: Attestation | undefined;
   readonly provider: string | undefined;
   readonly standIn: boolean;
 }
-
-const knownOptions = [
-  "class",
-  "location",
-  "clearance",
-  "model",
-  "price",
-  "capabilities",
-  "latency",
-  "reasoningTokens",
-  "provider",
-  "standIn",
-];
 
 /**
  * Describes one callable model.
@@ -93,73 +137,12 @@ const knownOptions = [
 export function endpoint(name: string, spec: EndpointSpec): Endpoint {
   const problems: Problem[] = [];
   const report: Report = (path, message) => void problems.push({ code: "CATALOG_INVALID", path, message });
-  const described = describe(name, new OptionReader(spec, "endpoint", report), report);
+  const described = describeEndpoint(name, new OptionReader(spec, "endpoint", report), report);
   if (problems.length > 0) throw new DefinitionError(`endpoint ${show(name)}`, problems, "CATALOG_INVALID");
   return Object.freeze(described);
 }
 
-function describe(name: string, reader: OptionReader, report: Report): Endpoint {
-  reader.only(knownOptions);
-  if (!isName(name)) report("name", `expected ${nameRule}, found ${show(name)}`);
-  const model = modelOf(reader);
-  return {
-    name,
-    class: reader.oneOf("class", endpointClasses),
-    location: reader.oneOf("location", locations),
-    clearance: clearanceOf(reader),
-    clearanceDeclared: reader.get("clearance") !== undefined,
-    model,
-    price: readPrice(reader) ?? (isLabelModel(model) ? inProcessPrice : undefined),
-    capabilities: capabilitiesOf(reader, report),
-    p95Ms: p95Of(reader),
-    reasoningTokens: reader.integer("reasoningTokens", { fallback: 0, min: 0, max: 1_000_000 }),
-    provider: reader.optionalText("provider"),
-    standIn: reader.get("standIn") === true,
-  };
-}
-
-function modelOf(reader: OptionReader): EndpointModel {
-  const model = reader.get("model");
-  const isObject = typeof model === "object" && model !== null;
-  const usable =
-    typeof model === "function" || (isObject && ("invoke" in model || isLabelModel(model as EndpointModel)));
-  if (!usable) {
-    reader.mistake(
-      "model",
-      `expected a LangChain chat model, a factory of one, or a trained classifier, found ${show(model)}`,
-    );
-  }
-  return (usable ? model : () => undefined) as EndpointModel;
-}
-
-function clearanceOf(reader: OptionReader): Clearance {
-  const spec = reader.get("clearance") as ClearanceSpec | undefined;
-  if (spec === undefined) return publicClearance;
-  const mistake = labelMistake(spec);
-  if (mistake === undefined) return makeClearance(spec);
-  reader.mistake("clearance", mistake);
-  return publicClearance;
-}
-
-function capabilitiesOf(reader: OptionReader, report: Report): CapabilitySpec {
-  const spec = reader.get("capabilities");
-  if (spec === undefined) return {};
-  const inner = new OptionReader(spec, `${reader.path}.capabilities`, report);
-  inner.only(["tools", "jsonSchema", "logprobs", "contextTokens"]);
-  for (const key of ["tools", "jsonSchema", "logprobs"]) {
-    const found = inner.get(key);
-    if (found !== undefined && typeof found !== "boolean")
-      inner.mistake(key, `expected true or false, found ${show(found)}`);
-  }
-  inner.integer("contextTokens", { fallback: 1, min: 1, max: 1e9 });
-  return Object.freeze({ ...(spec as CapabilitySpec) });
-}
-
-function p95Of(reader: OptionReader): number | undefined {
-  const spec = reader.get("latency") as { p95Ms?: unknown } | null | undefined;
-  if (spec === undefined) return undefined;
-  const p95Ms = spec?.p95Ms;
-  if (typeof p95Ms === "number" && p95Ms > 0 && Number.isFinite(p95Ms)) return p95Ms;
-  reader.mistake("latency.p95Ms", `expected milliseconds above 0, found ${show(p95Ms)}`);
-  return undefined;
+/** True for what `endpoint` returns, as far as plain JavaScript can tell. */
+export function isEndpoint(item: unknown): item is Endpoint {
+  return typeof item === "object" && item !== null && "clearance" in item;
 }

@@ -1,22 +1,25 @@
 import type { PicoUsd } from "./money.ts";
 import type { Price } from "./price.ts";
 
-/** Tokens of one request as the books keep them: whole numbers, at least 0. */
+/** Tokens of one request as the books keep them: whole numbers, at least 0. Parts are left out where nobody reported them. */
 export interface Usage {
   /** All input, cached included. */
   readonly inputTokens: number;
   /** All output, reasoning included. */
   readonly outputTokens: number;
+  /** Part of the input that the provider read from its prompt cache. */
+  readonly cacheReadTokens?: number;
+  /** Part of the input that the provider wrote to its prompt cache; none of it is also read. */
+  readonly cacheWriteTokens?: number;
+  /** Part of the output that the model reasoned with. */
+  readonly reasoningTokens?: number;
 }
 
 /** Where a usage comes from: counted by the provider, bounded by us, absent, or reported but impossible. */
 export type UsageSource = "provider" | "estimated" | "missing" | "suspect";
 
 /** What a provider may put in place of token counts. */
-export interface ReportedUsage {
-  readonly inputTokens?: unknown;
-  readonly outputTokens?: unknown;
-}
+export type ReportedUsage = { readonly [Count in keyof Usage]?: unknown };
 
 /** The most a request can use: one token per UTF-8 byte going in, the limit that was sent coming out. */
 export interface UsageBound {
@@ -27,20 +30,49 @@ export interface UsageBound {
 export interface CheckedUsage {
   readonly usage: Usage;
   readonly source: UsageSource;
+  /** Nobody knows what the tokens were, so each is charged at the dearest rate it may have had. @default false */
+  readonly atDearestRate?: boolean;
 }
 
 /**
- * A provider's usage, checked and not trusted. Absent counts are charged at the bound. A count that no request could
- * have (negative, fractional, NaN) is `suspect` and charged at the bound too; one above the bound is charged as
- * reported, for then the provider ignored the limit it was sent.
+ * A provider's usage, checked and not trusted.
+ *
+ * Absent counts are charged at the bound and the dearest rate. So are counts that no request can have, which are `suspect`:
+ * negative, fractional, NaN, or parts that exceed the whole they are part of. More than the bound is charged where the report
+ * says more; parts that exceed their whole are then taken for counted beside it. A possible count above the bound is `suspect`, too, but charged as
+ * reported, for then the provider ignored the limit it was sent. Parts that are absent or `null` are no part.
  */
 export function checkUsage(reported: ReportedUsage | undefined, bound: UsageBound): CheckedUsage {
-  const atBound: Usage = { inputTokens: bound.requestBytes + templateTokens, outputTokens: bound.maxOutputTokens };
-  const { inputTokens, outputTokens } = reported ?? {};
-  if (inputTokens === undefined && outputTokens === undefined) return { usage: atBound, source: "missing" };
-  if (!isCount(inputTokens) || !isCount(outputTokens)) return { usage: atBound, source: "suspect" };
-  const above = inputTokens > bound.requestBytes + templateTokens || outputTokens > bound.maxOutputTokens;
-  return { usage: { inputTokens, outputTokens }, source: above ? "suspect" : "provider" };
+  const { inputTokens, outputTokens, ...parts } = reported ?? {};
+  const most = { input: bound.requestBytes + templateTokens, output: bound.maxOutputTokens };
+  if (inputTokens === undefined && outputTokens === undefined) {
+    const atBound: Usage = { inputTokens: most.input, outputTokens: most.output };
+    return { usage: atBound, source: "missing", atDearestRate: true };
+  }
+  const { cacheReadTokens, cacheWriteTokens, reasoningTokens } = parts;
+  const input = readSide(inputTokens, { cacheReadTokens, cacheWriteTokens });
+  const output = readSide(outputTokens, { reasoningTokens });
+  const usage = { inputTokens: input.tokens, outputTokens: output.tokens };
+  if (input.parts !== undefined && output.parts !== undefined) {
+    const isAbove = input.tokens > most.input || output.tokens > most.output;
+    return { usage: { ...usage, ...input.parts, ...output.parts }, source: isAbove ? "suspect" : "provider" };
+  }
+  const atLeastBound: Usage = {
+    inputTokens: Math.max(input.tokens, most.input),
+    outputTokens: Math.max(output.tokens, most.output),
+  };
+  return { usage: atLeastBound, source: "suspect", atDearestRate: true };
+}
+
+/** One side of a report: the tokens to charge at least, and its parts, `undefined` where the counts cannot be. */
+function readSide(whole: unknown, reported: Partial<ReportedUsage>) {
+  const parts = Object.entries(reported).filter(([, count]) => count !== undefined && count !== null);
+  const sum = parts.reduce((total, [, count]) => total + (isCount(count) ? count : 0), 0);
+  const possible = isCount(whole) && sum <= whole && parts.every(([, count]) => isCount(count));
+  if (possible) return { tokens: whole, parts: Object.fromEntries(parts) as Partial<Usage> };
+  const counted = isCount(whole) ? whole : 0;
+  // A provider may count its parts beside the whole; then the bill is for both.
+  return { tokens: sum > counted ? Math.min(mostTokens, counted + sum) : counted, parts: undefined };
 }
 
 /** Tokens a server's chat template may add around the messages; seen: 3 a message and a few for tools. */
@@ -53,12 +85,43 @@ function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= mostTokens;
 }
 
-/** Exact cost of a usage. */
-export function costOf({ inputTokens, outputTokens }: Usage, price: Price): PicoUsd {
-  return BigInt(inputTokens) * price.inputPicoPerToken + BigInt(outputTokens) * price.outputPicoPerToken;
+/** Exact cost of a usage, each part at its own price. */
+export function costOf(usage: Usage, price: Price): PicoUsd {
+  const { inputTokens, outputTokens, cacheReadTokens = 0, cacheWriteTokens = 0, reasoningTokens = 0 } = usage;
+  return (
+    BigInt(inputTokens - cacheReadTokens - cacheWriteTokens) * price.inputPicoPerToken +
+    BigInt(cacheReadTokens) * price.cacheReadPicoPerToken +
+    BigInt(cacheWriteTokens) * price.cacheWritePicoPerToken +
+    BigInt(outputTokens - reasoningTokens) * price.outputPicoPerToken +
+    BigInt(reasoningTokens) * price.reasoningPicoPerToken
+  );
 }
 
-/** Worst-case cost of a request, which a budget reserves before it is sent. */
+/** What a request is charged: its cost, or the most it can have cost where its parts are not known. */
+export function chargeOf({ usage, atDearestRate = false }: CheckedUsage, price: Price): PicoUsd {
+  return atDearestRate ? dearestCost(usage, price) : costOf(usage, price);
+}
+
+/**
+ * Cost of the same tokens at an endpoint that did not serve them. No cache of it is warm, so all input costs its input
+ * price; reasoning stays reasoning.
+ */
+export function costElsewhere({ inputTokens, outputTokens, reasoningTokens = 0 }: Usage, price: Price): PicoUsd {
+  return costOf({ inputTokens, outputTokens, reasoningTokens }, price);
+}
+
+/** Worst-case cost of a request, which a budget reserves before it is sent: all of it at the dearest rates. */
 export function worstCost({ requestBytes, maxOutputTokens }: UsageBound, price: Price): PicoUsd {
-  return costOf({ inputTokens: requestBytes + templateTokens, outputTokens: maxOutputTokens }, price);
+  return dearestCost({ inputTokens: requestBytes + templateTokens, outputTokens: maxOutputTokens }, price);
+}
+
+function dearestCost({ inputTokens, outputTokens }: Usage, price: Price): PicoUsd {
+  const { inputPicoPerToken, cacheReadPicoPerToken, cacheWritePicoPerToken } = price;
+  const input = dearest([inputPicoPerToken, cacheReadPicoPerToken, cacheWritePicoPerToken]);
+  const output = dearest([price.outputPicoPerToken, price.reasoningPicoPerToken]);
+  return BigInt(inputTokens) * input + BigInt(outputTokens) * output;
+}
+
+function dearest(rates: readonly PicoUsd[]): PicoUsd {
+  return rates.reduce((most, rate) => (rate > most ? rate : most), 0n);
 }
