@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
@@ -60,9 +61,17 @@ describe("importing the package", () => {
     ]);
   });
 
-  it.each(["models/embedded/index.js", "testing/index.js"])("loads no package at all for %s", async (file) => {
-    const { loaded } = await importOf(file);
-    expect([...new Set(loaded.map(packageOf))].filter((name) => name !== "node")).toEqual(["tierwise"]);
+  it.each(["models/embedded/index.js", "prices/index.js", "testing/index.js"])(
+    "loads no package at all for %s",
+    async (file) => {
+      const { loaded } = await importOf(file);
+      expect([...new Set(loaded.map(packageOf))].filter((name) => name !== "node")).toEqual(["tierwise"]);
+    },
+  );
+
+  it("knows no price before it is asked for one", async () => {
+    const { loaded } = await importOf("index.js");
+    expect(loaded.filter((url) => /genai-prices|\/dist\/prices\//.test(url))).toEqual([]);
   });
 
   it("would notice: the hook sees every module of a package that is loaded", async () => {
@@ -76,5 +85,39 @@ describe("importing the package", () => {
     expect(loaded.filter((url) => /^node:(http|https|net|tls|dgram|http2)$/.test(url))).toEqual([]);
     // OpenTelemetry's API keeps its own registration under a symbol, which is no key.
     expect(globals).toEqual([]);
+  });
+});
+
+describe("loading prices", () => {
+  const load = `
+    const { loadPrices } = await import(process.argv[1]);
+    const found = await loadPrices().then(({ version }) => version, ({ code, message }) => ({ code, message }));
+    console.log(JSON.stringify(found));
+  `;
+
+  async function loadFrom(folder: string): Promise<unknown> {
+    const url = pathToFileURL(join(folder, "prices", "index.js")).href;
+    const args = ["--input-type=module", "--eval", load, url];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { env: {} });
+    return JSON.parse(stdout);
+  }
+
+  it("finds the optional package where it is installed", async () => {
+    expect(await loadFrom(dist)).toMatch(/^@pydantic\/genai-prices 0\.1\.\d+, data of /);
+  });
+
+  it("says what to install where it is not", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tierwise-"));
+    try {
+      cpSync(dist, join(folder, "dist"), { recursive: true });
+      cpSync(resolve(dist, "..", "package.json"), join(folder, "package.json"));
+      expect(await loadFrom(join(folder, "dist"))).toEqual({
+        code: "CATALOG_INVALID",
+        message:
+          'Prices cannot be loaded: the optional package "@pydantic/genai-prices" was not found; install it: npm install @pydantic/genai-prices@^0.1.8.',
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
