@@ -1,6 +1,7 @@
 import type { Endpoint } from "../catalog/endpoint.ts";
 import { isFactory, type ChatModelLike, type ModelNeeds } from "../catalog/model-like.ts";
 import { DefinitionError } from "../errors.ts";
+import type { ModelPort } from "./port.ts";
 
 /** The members of a LangChain chat model that we look at; every one may be missing. */
 export interface ChatClient extends ChatModelLike {
@@ -82,4 +83,17 @@ function rebuild(client: ChatClient, changes: Record<string, unknown>): ChatClie
 /** The output limit that the client will send, as far as it shows. */
 export function limitOf(client: ChatClient): number | undefined {
   return client.maxTokens ?? client.maxOutputTokens ?? client.numPredict;
+}
+
+/** What a client talks to, as far as it shows; the endpoint's own name where it names no model. */
+export function targetOf(endpoint: Endpoint, client: ChatClient): Pick<ModelPort, "model" | "server"> {
+  return { model: client.model ?? client.modelName ?? endpoint.name, server: serverOf(client) };
+}
+
+function serverOf(client: ChatClient): ModelPort["server"] {
+  const address =
+    client.clientConfig?.baseURL ?? (client._llmType?.() === "openai" ? "https://api.openai.com" : undefined);
+  if (address === undefined || !URL.canParse(address)) return undefined;
+  const { hostname, port, protocol } = new URL(address);
+  return { address: hostname, port: port === "" ? (protocol === "http:" ? 80 : 443) : Number(port) };
 }

@@ -1,6 +1,7 @@
+import type { ReportedUsage } from "../catalog/usage.ts";
 import type { TokenLogprob } from "../confidence/label-margin.ts";
 import { ProviderError } from "../errors.ts";
-import type { ModelReply, RawUsage, ToolCall } from "./port.ts";
+import type { ModelReply, ToolCall } from "./port.ts";
 
 /** The members of a LangChain AI message that we read; nothing about them is trusted. */
 interface AiMessage {
@@ -11,9 +12,9 @@ interface AiMessage {
   readonly usage_metadata?: {
     input_tokens?: unknown;
     output_tokens?: unknown;
-    input_token_details?: { cache_read?: unknown };
-    output_token_details?: { reasoning?: unknown };
-  };
+    input_token_details?: { cache_read?: unknown; cache_creation?: unknown } | null;
+    output_token_details?: { reasoning?: unknown } | null;
+  } | null;
   readonly response_metadata?: {
     finish_reason?: unknown;
     model_name?: unknown;
@@ -71,12 +72,13 @@ function toolCallsOf({ tool_calls: valid = [], invalid_tool_calls: invalid = [] 
   });
 }
 
-function usageOf(usage: AiMessage["usage_metadata"]): RawUsage | undefined {
-  if (usage === undefined) return undefined;
+function usageOf(usage: AiMessage["usage_metadata"]): ReportedUsage | undefined {
+  if (usage === undefined || usage === null) return undefined;
   return {
     inputTokens: usage.input_tokens,
     outputTokens: usage.output_tokens,
     cacheReadTokens: usage.input_token_details?.cache_read,
+    cacheWriteTokens: usage.input_token_details?.cache_creation,
     reasoningTokens: usage.output_token_details?.reasoning,
   };
 }

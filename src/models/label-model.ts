@@ -15,8 +15,10 @@ export function openLabelModel(endpoint: Endpoint, model: LabelModel): ModelPort
       tools: false,
       jsonSchema: false,
       logprobs: false,
+      toolsWithLogprobs: false,
       outputLimit: true,
       contextTokens: undefined,
+      languages: endpoint.capabilities.languages,
     },
     requestBytes: (request) => (request.kind === "classify" ? utf8Bytes(request.text) : 0),
     // `async` so that a throwing model rejects like any other.

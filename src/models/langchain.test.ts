@@ -452,3 +452,57 @@ describe("the client of an endpoint", () => {
     },
   );
 });
+
+describe("what an endpoint can do", () => {
+  const draft = { draftModel: "tiny-draft", speedup: 2 };
+  const certain = { content: [{ token: "bug", logprob: 0, top_logprobs: [{ token: "bug", logprob: 0 }] }] };
+
+  it("is what its author declared, and unknown where nobody did", async () => {
+    await using server = await OpenAiServer.start([]);
+    const declared = { toolsWithLogprobs: true, languages: ["de", "en-GB"], contextTokens: 8_192 };
+    expect(openChatModel(endpointOf(server, { capabilities: declared })).capabilities).toMatchObject(declared);
+    expect(openChatModel(endpointOf(server)).capabilities).toMatchObject({
+      logprobs: true,
+      toolsWithLogprobs: undefined,
+      languages: undefined,
+    });
+  });
+
+  it.each([{ tools: false }, { logprobs: false }])("is no tools with log-probabilities under %o", async (narrow) => {
+    await using server = await OpenAiServer.start([]);
+    const target = endpointOf(server, { capabilities: { toolsWithLogprobs: true, ...narrow } });
+    expect(openChatModel(target).capabilities.toolsWithLogprobs).toBe(false);
+  });
+
+  it("is no log-probabilities while a draft model may invent them, whatever is declared", async () => {
+    await using server = await OpenAiServer.start([]);
+    const declared = { logprobs: true, toolsWithLogprobs: true };
+    const unsure = { ...draft, exactLogprobs: false };
+    for (const speculativeDecoding of [draft, unsure])
+      expect(
+        openChatModel(endpointOf(server, { speculativeDecoding, capabilities: declared })).capabilities,
+      ).toMatchObject({
+        logprobs: false,
+        toolsWithLogprobs: false,
+      });
+    const speculativeDecoding = { ...draft, exactLogprobs: true };
+    const exact = openChatModel(endpointOf(server, { speculativeDecoding, capabilities: declared }));
+    expect(exact.capabilities).toMatchObject(declared);
+  });
+
+  it.each<[string, Partial<EndpointSpec>]>([
+    ["a draft model", { speculativeDecoding: draft }],
+    ["the author", { capabilities: { logprobs: false } }],
+  ])(
+    "keeps log-probabilities from every gate that %s rules out, even where the host's client asks for them",
+    async (_who, spec) => {
+      await using server = await one({ content: "bug", logprobs: certain });
+      const reply = await openChatModel(endpointOf(server, { fields: { logprobs: true }, ...spec })).call(
+        classify,
+        signal,
+      );
+      expect(server.requests[0]?.body).toMatchObject({ logprobs: true });
+      expect(reply).toMatchObject({ text: "bug", logprobs: [] });
+    },
+  );
+});

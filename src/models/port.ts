@@ -50,19 +50,13 @@ export interface ClassifyRequest extends RequestBase {
 
 export type ModelRequest = ChatRequest | ClassifyRequest;
 
-/** Token counts as reported, with what back ends like to see beside them. Values are not trusted. */
-export interface RawUsage extends ReportedUsage {
-  readonly cacheReadTokens?: unknown;
-  readonly reasoningTokens?: unknown;
-}
-
 export interface ModelReply {
   readonly text: string;
   readonly toolCalls: readonly ToolCall[];
   /** `stop`, `tool_calls`, `length`, … ; `undefined` when the provider gave none. */
   readonly finishReason: string | undefined;
-  /** `undefined` when the model counts no tokens. */
-  readonly usage: RawUsage | undefined;
+  /** As reported, so not trusted; `undefined` when the model counts no tokens. */
+  readonly usage: ReportedUsage | undefined;
   readonly logprobs: readonly TokenLogprob[];
   /** A classifier's own probabilities. */
   readonly probability?: { readonly raw: number; readonly calibrated: number };

@@ -1,4 +1,5 @@
 import type { ChatModelFactory, ChatModelLike } from "../catalog/model-like.ts";
+import type { ReportedUsage } from "../catalog/usage.ts";
 import { utf8Bytes } from "../common/utf8.ts";
 
 /** What the model answers once. */
@@ -6,7 +7,7 @@ export interface ScriptedReply {
   readonly text?: string;
   readonly toolCalls?: readonly { readonly name: string; readonly args: Readonly<Record<string, unknown>> }[];
   /** Token counts as the provider would report them; `"none"` reports nothing. @default a quarter of the bytes */
-  readonly usage?: { readonly inputTokens: unknown; readonly outputTokens: unknown } | "none";
+  readonly usage?: ReportedUsage | "none";
   /** @default "stop", or "tool_calls" */
   readonly finishReason?: string;
   /** Log-probabilities of the answer's tokens, in the format of OpenAI-compatible servers. */
@@ -107,9 +108,16 @@ function aiMessage(reply: ScriptedReply, call: ScriptedCall, number: number) {
     content: text,
     tool_calls: toolCalls.map(({ name, args }, index) => ({ id: `call-${number}-${index}`, name, args })),
     invalid_tool_calls: [],
-    ...(counted !== "none" && {
-      usage_metadata: { input_tokens: counted.inputTokens, output_tokens: counted.outputTokens },
-    }),
+    ...(counted !== "none" && { usage_metadata: usageMetadata(counted) }),
     response_metadata: { finish_reason: finish, ...(logprobs && { logprobs: { content: logprobs } }) },
+  };
+}
+
+function usageMetadata(usage: ReportedUsage) {
+  return {
+    input_tokens: usage.inputTokens,
+    output_tokens: usage.outputTokens,
+    input_token_details: { cache_read: usage.cacheReadTokens, cache_creation: usage.cacheWriteTokens },
+    output_token_details: { reasoning: usage.reasoningTokens },
   };
 }
