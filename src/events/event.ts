@@ -4,7 +4,7 @@
  * @module
  */
 import type { EndpointClass, Location } from "../catalog/endpoint.ts";
-import type { UsageSource } from "../catalog/usage.ts";
+import type { Usage, UsageSource } from "../catalog/usage.ts";
 import type { Confidence, Verdict } from "../confidence/confidence.ts";
 import type { Decision } from "../policy/decision.ts";
 import type { Label, Privacy } from "../tiers/label.ts";
@@ -63,10 +63,8 @@ export interface AttemptStart extends OfAttempt {
   readonly requestBytes: number;
 }
 
-interface Charged {
+interface Charged extends Usage {
   readonly durationMs: number;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
   readonly usageSource: UsageSource;
   /** `undefined` when the endpoint has no price. */
   readonly costUsd: number | undefined;
@@ -124,6 +122,20 @@ export interface HumanAsked extends OfStep {
   readonly label: Label;
 }
 
+/** An answer was weak and there was no time to ask a stronger endpoint: somebody may ask these later. */
+export interface EscalationDeferred extends OfStep {
+  readonly type: "escalation-deferred";
+  readonly endpoints: readonly string[];
+  readonly reason: string;
+}
+
+/** An accepted answer fell into the share that a person reviews afterwards. */
+export interface ReviewSampled extends OfStep {
+  readonly type: "review-sampled";
+  readonly endpoint: string;
+  readonly reason: string;
+}
+
 export interface StepEnd extends OfStep {
   readonly type: "step-end";
   readonly outcome: StepOutcome;
@@ -154,6 +166,8 @@ export type RunEvent =
   | Declassified
   | Endorsed
   | HumanAsked
+  | EscalationDeferred
+  | ReviewSampled
   | StepEnd
   | RunEnd;
 

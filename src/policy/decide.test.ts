@@ -226,9 +226,9 @@ describe("the capability rule", () => {
 describe("exclusions", () => {
   it("take out what was tried or cannot be paid for, with the reason", () => {
     const excluded = [
-      { endpoint: "small", rule: "tried", reason: "failed (PROVIDER_ERROR)" },
+      { endpoint: "small", rule: "rejected", reason: "failed (PROVIDER_ERROR)" },
       { endpoint: "large", rule: "budget", reason: "its worst case does not fit the money left" },
-      { endpoint: "nobody", rule: "tried", reason: "is not in the catalog" },
+      { endpoint: "nobody", rule: "rejected", reason: "is not in the catalog" },
     ] as const;
     const decision = decide(policy, catalog.slice(0, 3), facts({ excluded }));
     expect(ladderOf(decision)).toEqual(["tiny"]);
@@ -314,7 +314,7 @@ const anyFacts: fc.Arbitrary<StepFacts> = fc
       needs: { tools: needsTools, jsonSchema: false, maxOutputTokens: 100, ...(labels && { labels }) },
       ...(complexity === "agentic" && { role }),
       ...(remainingMs !== undefined && { remainingMs }),
-      excluded: excluded.map((index) => ({ endpoint: `e${index}`, rule: "tried" as const, reason: "failed" })),
+      excluded: excluded.map((index) => ({ endpoint: `e${index}`, rule: "rejected" as const, reason: "failed" })),
     }),
   );
 
@@ -469,7 +469,7 @@ describe("explain", () => {
     expect(explain(decision)).toBe(
       [
         'step "triage" on customer{pii}: intents (slm) then phi (slm)',
-        "  policy default@1: classification on customer{pii}: intents (slm, in-process), then phi (slm, on-prem)",
+        "  policy default@2: classification on customer{pii}: intents (slm, in-process), then phi (slm, on-prem)",
         "  intents: judged by probability, accepted from 0.9",
         "  phi: no confidence signal: a valid answer is accepted ungated",
         "  not gpt: clearance: is cleared for customer{}; the data is customer{pii}: pii",
@@ -482,7 +482,7 @@ describe("explain", () => {
     expect(explain(decide(policy, [candidate({ name: "phi" })], agent))).toBe(
       [
         'step "reply" (plan turn) on public{}: phi (slm)',
-        "  policy default@1: plan turn, agentic on public{}: phi (slm, on-prem)",
+        "  policy default@2: plan turn, agentic on public{}: phi (slm, on-prem)",
         "  phi: no confidence signal: a valid answer is accepted ungated",
         "  flags: no-llm",
       ].join("\n"),
@@ -501,7 +501,7 @@ describe("explain", () => {
     expect(explain(decision)).toBe(
       [
         `step "reply" on internal{}: ${where}`,
-        "  policy default@1: generation on internal{}: nothing eligible, 1 refused",
+        "  policy default@2: generation on internal{}: nothing eligible, 1 refused",
         "  not gpt: clearance: declares no clearance (public); the data is internal{}: level +1",
       ].join("\n"),
     );

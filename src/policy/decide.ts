@@ -5,45 +5,92 @@
  * @module
  */
 import type { Candidate } from "../catalog/candidate.ts";
-import { deepFreeze } from "../common/freeze.ts";
-import { stableHash } from "../common/stable-hash.ts";
+import type { EndpointClass } from "../catalog/endpoint.ts";
+import { deepFreeze, frozenCopy } from "../common/freeze.ts";
+import { textHash } from "../common/stable-hash.ts";
 import type { ConfidenceKind } from "../confidence/confidence.ts";
 import { flowsTo } from "../tiers/clearance.ts";
-import { formatLabel } from "../tiers/label.ts";
-import type { Decision, DecisionClass, Refusal, Rung } from "./decision.ts";
-import type { StepFacts } from "./facts.ts";
+import { formatLabel, type Label } from "../tiers/label.ts";
+import { applyRule, byEndpoint, keepLater } from "./apply-rule.ts";
+import type { Assignment, Decision, DecisionClass, Obligation, Refusal, RuleObligation, Rung } from "./decision.ts";
+import { estimateOf } from "./estimate.ts";
+import { sawWeakAnswer, type StepFacts } from "./facts.ts";
 import { gates } from "./gates.ts";
 import type { Policy } from "./policy.ts";
-import type { Rule, RuleOutcome } from "./rule.ts";
+import { outsideOf } from "./rule-contract.ts";
+import { signalOf } from "./signal.ts";
 
 export function decide(policy: Policy, candidates: readonly Candidate[], facts: StepFacts): Decision {
   const refused: Refusal[] = [];
   const flags: string[] = [];
-  const shown = Object.freeze({ ...facts });
-  // Copies, frozen: what a rule writes into the facts or candidates it is shown reaches nobody.
-  let remaining: readonly Candidate[] = candidates
-    .filter((candidate) => passes(candidate, facts, refused))
-    .map((candidate) => Object.freeze({ ...candidate }));
+  const asked: RuleObligation[] = [];
+  const assignments: Assignment[] = [];
+  // Rules see copies, frozen all the way down: what they write reaches nobody, now or in a later decision.
+  const shown = frozenCopy(facts);
+  const passed = candidates.filter((candidate) => passes(candidate, facts, refused)).map(frozen);
+  refused.sort(byEndpoint);
+  let remaining: readonly Candidate[] = passed;
   for (const rule of policy.rules) {
-    const applied = applyRule(rule, Object.freeze(remaining), shown);
+    const applied = applyRule(rule, remaining, shown);
     refused.push(...applied.refused);
-    flags.push(...applied.flags);
+    for (const flag of applied.flags) flags.push(flag);
+    for (const obligation of applied.obligations) asked.push(obligation);
+    for (const assignment of applied.assignments) assignments.push(assignment);
     remaining = applied.remaining;
   }
+  const acceptAt = facts.acceptAt ?? (facts.kind === "classify" ? policy.routeAt : policy.acceptAt);
   const ladder = remaining.map((candidate) => rungOf(candidate, facts));
-  const decision = {
+  const kept = asked.length === 0 ? asked : asked.flatMap((one) => withinBounds(one, { policy, passed }));
+  return withId({
     step: facts.step,
-    policy: { name: policy.name, version: policy.version },
-    class: classOf(ladder, facts),
-    label: facts.label,
+    policy: policy.identity,
+    class: classOf(ladder, facts, laterClasses(kept, passed)),
+    label: labelOf(facts),
     ...(facts.role === undefined ? {} : { role: facts.role }),
-    ladder,
-    refused,
-    flags,
-    acceptAt: policy.acceptAt,
+    ladder: Object.freeze(ladder),
+    refused: Object.freeze(refused),
+    flags: Object.freeze(flags),
+    acceptAt,
+    escalation: facts.escalation ?? "allowed",
+    obligations: Object.freeze(obligationsOf(remaining, { asked: kept, ladder, acceptAt })),
+    assignments: Object.freeze(assignments),
+    estimate: estimateOf(remaining, facts),
     reason: reasonOf(ladder, facts, refused),
+  });
+}
+
+/**
+ * The hash is taken when it is first asked for: most decisions are acted on and forgotten. Members are in the order of
+ * `decide`, so plain JSON is stable.
+ */
+function withId(content: Omit<Decision, "id">): Decision {
+  let id: string | undefined;
+  const decision = {
+    ...content,
+    get id() {
+      return (id ??= textHash(JSON.stringify(content)));
+    },
   };
-  return deepFreeze({ ...decision, id: stableHash(decision) });
+  return Object.freeze(decision);
+}
+
+/** Endpoints are frozen by `endpoint`. */
+function frozen(candidate: Candidate): Candidate {
+  const { capabilities, measured } = candidate;
+  if (Object.isFrozen(candidate) && isFrozenAll(capabilities) && Object.isFrozen(measured)) return candidate;
+  const own = { ...candidate, capabilities: frozenCopy(capabilities) };
+  return Object.freeze(measured === undefined ? own : { ...own, measured: frozenCopy(measured) });
+}
+
+/** The common case, without a copy. */
+function isFrozenAll(capabilities: Candidate["capabilities"]): boolean {
+  const { onlyLabels, languages } = capabilities;
+  return Object.isFrozen(capabilities) && Object.isFrozen(onlyLabels) && Object.isFrozen(languages);
+}
+
+/** Members in a fixed order, whoever made the label. */
+function labelOf({ label: { level, compartments, integrity } }: StepFacts): Label {
+  return Object.freeze({ level, compartments: frozenCopy(compartments), integrity });
 }
 
 /** What may be chosen at all: every gate has to let it through. */
@@ -51,75 +98,75 @@ function passes(candidate: Candidate, facts: StepFacts, refused: Refusal[]): boo
   for (const { name, refuse } of gates) {
     const reason = refuse(candidate, facts);
     if (reason === undefined) continue;
-    refused.push({ endpoint: candidate.endpoint.name, rule: name, reason });
+    refused.push(Object.freeze({ endpoint: candidate.endpoint.name, rule: name, reason }));
     return false;
   }
   return true;
 }
 
-/** Holds a rule to its contract: names it does not know are ignored, so it can only remove and order. */
-function applyRule(rule: Rule, candidates: readonly Candidate[], facts: StepFacts) {
-  const { removed = [], order = [], flags = [] } = outcomeOf(rule, candidates, facts);
-  const reasons = new Map(removed.map(({ endpoint, reason }) => [endpoint, reason]));
-  const position = new Map(order.map((name, index) => [name, index]));
-  const refused = candidates.flatMap(({ endpoint: { name } }): Refusal[] => {
-    const reason = reasons.get(name);
-    return reason === undefined ? [] : [{ endpoint: name, rule: rule.name, reason }];
-  });
-  const kept = candidates.filter(({ endpoint }) => !reasons.has(endpoint.name));
-  const rank = ({ endpoint }: Candidate): number => position.get(endpoint.name) ?? order.length;
-  return { refused, flags, remaining: kept.toSorted((a, b) => rank(a) - rank(b)) };
+/** A bound holds for whoever is asked later, too, also where the rule that states it comes after the one that asks. */
+function withinBounds(
+  obligation: RuleObligation,
+  { policy, passed }: { readonly policy: Policy; readonly passed: readonly Candidate[] },
+): RuleObligation[] {
+  if (obligation.type !== "escalate-later") return [obligation];
+  const outside = new Set(policy.rules.flatMap((rule) => outsideOf(rule, passed)).map(({ endpoint }) => endpoint));
+  return keepLater(obligation, (name) => !outside.has(name));
 }
 
-/** A rule that throws, or answers with something else, refuses all it was shown: a broken rule opens nothing. */
-function outcomeOf(rule: Rule, candidates: readonly Candidate[], facts: StepFacts): RuleOutcome {
-  const refuseAll = (why: string): RuleOutcome => ({
-    removed: candidates.map(({ endpoint }) => ({
-      endpoint: endpoint.name,
-      reason: `the rule ${why}; it must return { removed, order, flags }`,
-    })),
-  });
-  try {
-    const outcome: unknown = rule.apply(candidates, facts);
-    return isOutcome(outcome) ? outcome : refuseAll("returned no outcome");
-  } catch (error) {
-    return refuseAll(`threw ${error instanceof Error ? error.name : typeof error}`);
+function rungOf(candidate: Candidate, facts: StepFacts): Rung {
+  const { name, class: endpointClass, location } = candidate.endpoint;
+  return Object.freeze({ endpoint: name, class: endpointClass, location, signal: signalOf(candidate, facts) });
+}
+
+/** What rules asked for, and what follows from the endpoints that were chosen. */
+function obligationsOf(
+  chosen: readonly Candidate[],
+  { asked, ladder, acceptAt }: { asked: readonly RuleObligation[]; ladder: readonly Rung[]; acceptAt: number },
+): Obligation[] {
+  const obligations: Obligation[] = [];
+  for (const { endpoint } of chosen) {
+    if (endpoint.anonymiser === undefined) continue;
+    obligations.push(Object.freeze({ type: "redact-first", endpoint: endpoint.name, by: endpoint.anonymiser.name }));
   }
+  for (const by of judges) {
+    const endpoints = ladder.filter(({ signal }) => signal === by).map(({ endpoint }) => endpoint);
+    if (endpoints.length > 0) obligations.push(deepFreeze({ type: "judge", endpoints, by, acceptAt }));
+  }
+  obligations.push(...asked);
+  return obligations;
 }
 
-function isOutcome(found: unknown): found is RuleOutcome {
-  if (typeof found !== "object" || found === null) return false;
-  const { removed = [], order = [], flags = [] } = found as Partial<Record<keyof RuleOutcome, unknown>>;
-  const areTexts = (items: unknown): boolean => Array.isArray(items) && items.every((item) => typeof item === "string");
-  const areRemovals =
-    Array.isArray(removed) &&
-    removed.every((item: Partial<Refusal> | null) => areTexts([item?.endpoint, item?.reason]));
-  return areRemovals && areTexts(order) && areTexts(flags);
+/** Signals that can turn an answer down. */
+const judges = ["probability", "label-margin", "validator"] as const satisfies readonly ConfidenceKind[];
+
+function laterClasses(obligations: readonly RuleObligation[], passed: readonly Candidate[]): readonly EndpointClass[] {
+  const later = obligations.flatMap((obligation) => (obligation.type === "escalate-later" ? obligation.endpoints : []));
+  return later.length === 0
+    ? []
+    : passed.filter(({ endpoint }) => later.includes(endpoint.name)).map(({ endpoint }) => endpoint.class);
 }
 
-function rungOf({ endpoint, capabilities }: Candidate, facts: StepFacts): Rung {
-  return {
-    endpoint: endpoint.name,
-    class: endpoint.class,
-    location: endpoint.location,
-    signal: signalOf(capabilities, facts),
-  };
-}
-
-function signalOf({ onlyLabels, logprobs }: Candidate["capabilities"], facts: StepFacts): ConfidenceKind {
-  if (onlyLabels !== undefined) return "probability";
-  if (facts.kind === "classify") return logprobs ? "label-margin" : "unavailable";
-  return facts.needs.jsonSchema ? "validator" : "unavailable";
-}
-
-function classOf(ladder: readonly Rung[], { human, label }: StepFacts): DecisionClass {
+/** A ladder of one class that another will be asked to follow later is both. */
+function classOf(ladder: readonly Rung[], facts: StepFacts, later: readonly EndpointClass[]): DecisionClass {
   const [first, ...rest] = ladder;
-  if (first === undefined) return human !== undefined && flowsTo(label, human) ? "human" : "refused";
-  return rest.some((rung) => rung.class !== first.class) ? "hybrid" : first.class;
+  if (first === undefined) return isForPerson(facts) ? "human" : "refused";
+  const isMixed = rest.some((rung) => rung.class !== first.class) || later.some((other) => other !== first.class);
+  return isMixed ? "hybrid" : first.class;
+}
+
+function isForPerson(facts: StepFacts): boolean {
+  if (facts.human === undefined || !flowsTo(facts.label, facts.human)) return false;
+  return !(facts.escalation === "never" && sawWeakAnswer(facts));
 }
 
 function reasonOf(ladder: readonly Rung[], facts: StepFacts, refused: readonly Refusal[]): string {
   const data = `${facts.role === undefined ? "" : `${facts.role} turn, `}${facts.complexity} on ${formatLabel(facts.label)}`;
   if (ladder.length === 0) return `${data}: nothing eligible, ${refused.length} refused`;
-  return `${data}: ${ladder.map((rung) => `${rung.endpoint} (${rung.class}, ${rung.location})`).join(", then ")}`;
+  const shown = ladder.slice(0, maxShownRungs).map((rung) => `${rung.endpoint} (${rung.class}, ${rung.location})`);
+  const more = ladder.length - shown.length;
+  return `${data}: ${shown.join(", then ")}${more > 0 ? `, then ${more} more` : ""}`;
 }
+
+/** A sentence, not a list: the ladder itself has them all. */
+const maxShownRungs = 4;

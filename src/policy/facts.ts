@@ -1,7 +1,8 @@
 import type { Capabilities } from "../catalog/candidate.ts";
 import type { Complexity } from "../tiers/complexity.ts";
 import type { Clearance } from "../tiers/clearance.ts";
-import type { Label, Privacy } from "../tiers/label.ts";
+import type { Domain, Escalation, Requirements, Volume, Workload } from "../tiers/demands.ts";
+import { levelOf, type Label, type Privacy } from "../tiers/label.ts";
 
 /** Role of one turn of an agent: `plan` thinks what to do next, `act` fills in arguments and goes on. */
 export type TurnRole = "plan" | "act";
@@ -9,9 +10,22 @@ export type TurnRole = "plan" | "act";
 /** An endpoint that this step has already asked, or cannot pay for. */
 export interface Exclusion {
   readonly endpoint: string;
-  /** `tried` after an answer or failure, `budget` when its worst case did not fit. */
-  readonly rule: "tried" | "budget";
+  /** It failed, its answer was not accepted, or its worst case did not fit the budget. */
+  readonly rule: "failed" | "rejected" | "budget";
   readonly reason: string;
+}
+
+/** The endpoint whose prompt cache holds a conversation, and how much of it. */
+export interface Conversation {
+  readonly endpoint: string;
+  /** Tokens of the last request and its answer. */
+  readonly tokens: number;
+}
+
+/** How often the gate turned an endpoint's answers to this step down, lately. */
+export interface ObservedAnswers {
+  readonly answers: number;
+  readonly rejected: number;
 }
 
 /** Everything a decision depends on. Equal facts give equal decisions: no clock, no randomness, no graph. */
@@ -31,7 +45,21 @@ export interface StepFacts {
     /** The closed set of a `classify` step. */
     readonly labels?: readonly string[];
     readonly maxOutputTokens: number;
+    /** The author checks the answer (`validate`). */
+    readonly checked?: boolean;
   };
+  /** What the author requires beyond that. @default nothing */
+  readonly requires?: Requirements;
+  readonly domain?: Domain;
+  readonly volume?: Volume;
+  /** Least measured share of right answers, 0 to 1. */
+  readonly minQuality?: number;
+  /** What follows a weak answer. @default "allowed" */
+  readonly escalation?: Escalation;
+  /** Threshold of the step's own, 0 to 1; @default the policy's */
+  readonly acceptAt?: number;
+  /** A typical request, for estimates. */
+  readonly workload?: Workload;
   /** A money cap is set: whatever has no price or no output limit could break it. */
   readonly moneyCapped: boolean;
   /** Declared bound of the whole step, rejected drafts included, in milliseconds. */
@@ -44,7 +72,13 @@ export interface StepFacts {
   readonly atMs: number;
   /** What the caller said about the run for rules to read, for example its tenant. */
   readonly tags: Readonly<Record<string, string>>;
+  /** `undefined` when planning. */
+  readonly runId?: string;
   readonly excluded: readonly Exclusion[];
+  /** For a turn that continues a conversation. */
+  readonly conversation?: Conversation;
+  /** By endpoint; what is not here was not observed. */
+  readonly observed?: Readonly<Record<string, ObservedAnswers>>;
   /** Clearance of the person who answers when no endpoint may; `undefined` when nobody is wired. */
   readonly human?: Clearance;
 }
@@ -54,4 +88,19 @@ export function canClassify(capabilities: Capabilities, facts: StepFacts): boole
   const { onlyLabels } = capabilities;
   const wanted = facts.needs.labels;
   return onlyLabels !== undefined && wanted !== undefined && onlyLabels.every((label) => wanted.includes(label));
+}
+
+/** High or critical in the words of decision-framework.md 4.1: `regulated` and above. */
+export function isSensitive({ label }: StepFacts): boolean {
+  return levelOf(label.level) >= levelOf("regulated");
+}
+
+/** Structured planning, analysis and open-ended work: what wants a large model in the loop. */
+export function isComplex({ complexity }: StepFacts): boolean {
+  return complexity === "reasoning" || complexity === "planning" || complexity === "agentic";
+}
+
+/** An answer of this step was turned down already. */
+export function sawWeakAnswer({ excluded }: Pick<StepFacts, "excluded">): boolean {
+  return excluded.some(({ rule }) => rule === "rejected");
 }

@@ -1,6 +1,7 @@
 import type { Candidate } from "../catalog/candidate.ts";
+import type { Endpoint } from "../catalog/endpoint.ts";
 import { excess, flowsTo, formatClearance } from "../tiers/clearance.ts";
-import { formatLabel } from "../tiers/label.ts";
+import { formatLabel, type Label } from "../tiers/label.ts";
 import type { StepFacts } from "./facts.ts";
 
 /** A promise about single endpoints. Gates run before the rules and are no part of a policy, so none can be left out. */
@@ -13,21 +14,36 @@ interface Gate {
 /** Privacy: an endpoint that may not see the data is a refused candidate, nothing more. */
 const clearance: Gate = {
   name: "clearance",
-  refuse({ endpoint }, { label }) {
-    if (flowsTo(label, endpoint.clearance)) return undefined;
-    const declared = endpoint.clearanceDeclared
-      ? `is cleared for ${formatClearance(endpoint.clearance)}`
-      : "declares no clearance (public)";
-    return `${declared}; the data is ${formatLabel(label)}: ${excess(label, endpoint.clearance)}`;
-  },
+  refuse: ({ endpoint }, { label }) => (flowsTo(label, endpoint.clearance) ? undefined : uncleared(label, endpoint)),
 };
+
+/** The labels of a graph are the same objects in every run, and their sentences are the longest part of a decision. */
+const sentences = new WeakMap<Label, WeakMap<Endpoint, string>>();
+
+/** Only the sentence is remembered, never the answer. */
+function uncleared(label: Label, endpoint: Endpoint): string {
+  const ofLabel = sentences.get(label) ?? new WeakMap<Endpoint, string>();
+  const known = ofLabel.get(endpoint);
+  if (known !== undefined) return known;
+  const sentence = `${clearanceText(endpoint)}; the data is ${formatLabel(label)}: ${excess(label, endpoint.clearance)}`;
+  // A label that its owner can still write to would make the sentence a lie.
+  if (Object.isFrozen(label)) sentences.set(label, ofLabel.set(endpoint, sentence));
+  return sentence;
+}
+
+function clearanceText({ clearance: own, clearanceDeclared, clearanceCap }: Endpoint): string {
+  if (!clearanceDeclared) return "declares no clearance (public)";
+  const cap =
+    clearanceCap === undefined ? "" : ` (declared ${formatClearance(clearanceCap.from)}: ${clearanceCap.reason})`;
+  return `is cleared for ${formatClearance(own)}${cap}`;
+}
 
 /** Termination: what this step has asked already, or cannot pay for, is not asked again. */
 const excluded: Gate = {
   name: "excluded",
   refuse({ endpoint }, facts) {
     const found = facts.excluded.find((exclusion) => exclusion.endpoint === endpoint.name);
-    return found && `${found.rule}: ${found.reason}`;
+    return found && (found.rule === "budget" ? `budget: ${found.reason}` : `tried: ${found.reason}`);
   },
 };
 

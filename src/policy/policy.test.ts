@@ -55,7 +55,11 @@ describe("a policy of one's own", () => {
     const decision = decide(withRules(...defaultRules, onlyB), [candidate("a"), candidate("b")], facts);
     expect(decision.ladder.map((rung) => rung.endpoint)).toEqual(["b"]);
     expect(decision.refused).toEqual([{ endpoint: "a", rule: "only-b", reason: "not b" }]);
-    expect(decision.policy).toEqual({ name: "own", version: "1" });
+    expect(decision.policy).toEqual({
+      name: "own",
+      version: "1",
+      rules: [...defaultRules, onlyB].map(({ name, version }) => `${name}@${version}`),
+    });
   });
 
   it.each([
@@ -88,7 +92,7 @@ describe("a policy of one's own", () => {
     expect(() => createPolicy(wrong as never)).toThrow(
       [
         "policy: 11 problems",
-        "  policy.accept: unknown option; known are name, version, rules, acceptAt",
+        "  policy.accept: unknown option; known are name, version, rules, acceptAt, routeAt, reviewRatio",
         '  policy.name: expected 1 to 64 of A-Z a-z 0-9 _ . - and a letter first, found ""',
         '  policy.rules[1].name: "keep" is taken by a gate or another rule; names must differ',
         '  policy.rules[2].name: "money" is taken by a gate or another rule; names must differ',
