@@ -31,7 +31,15 @@ function openRun(cap?: bigint, human?: HumanPort): Session {
     runId: "run",
     input: {},
     options: { costUsd: cap === undefined ? undefined : picoToUsd(cap), durationMs: 60_000, tags: {} },
-    services: { policy: defaultPolicy(), candidates: [], ports: new Map(), clock: new SimulatedClock(), human },
+    policy: defaultPolicy(),
+    services: {
+      policy: defaultPolicy(),
+      candidates: [],
+      ports: new Map(),
+      clock: new SimulatedClock(),
+      human,
+      monitor: undefined,
+    },
     tracer: trace.getTracer("test"),
   });
   startStepTrace(session, definition.steps[0]!);

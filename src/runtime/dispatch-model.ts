@@ -6,7 +6,14 @@
 import type { Attributes } from "@opentelemetry/api";
 import type { Endpoint } from "../catalog/endpoint.ts";
 import { picoToUsd, type PicoUsd } from "../catalog/money.ts";
-import { checkUsage, costOf, worstCost, type CheckedUsage, type UsageBound } from "../catalog/usage.ts";
+import {
+  checkUsage,
+  chargeOf,
+  costElsewhere,
+  worstCost,
+  type CheckedUsage,
+  type UsageBound,
+} from "../catalog/usage.ts";
 import { openScope, untilAborted } from "../common/abort.ts";
 import { utf8Bytes } from "../common/utf8.ts";
 import { ProviderError, TierwiseError } from "../errors.ts";
@@ -17,6 +24,7 @@ import * as names from "../telemetry/semconv.ts";
 import { assertFlow } from "./assert-flow.ts";
 import type { Reservation } from "./budget.ts";
 import { evaluateReply, type Evaluation } from "./evaluate-reply.ts";
+import { stepKey, type EndedRequest } from "./endpoint-monitor.ts";
 import { needValues, type Session } from "./session.ts";
 import type { ModelResult, ModelWork } from "./step-work.ts";
 
@@ -130,9 +138,11 @@ class Attempt {
       evaluation = evaluateReply(step, reply, { values: needValues(session, step), acceptAt });
     } catch (error) {
       // The author's `validate` threw: the request is paid for all the same.
+      this.#observe("answered");
       this.#endUnjudged(checked, "_OTHER");
       throw error;
     }
+    this.#observe("answered", evaluation.accepted);
     const cost = this.#settle(checked, evaluation.accepted);
     session.events.emit({
       type: "attempt-end",
@@ -143,8 +153,11 @@ class Attempt {
     this.#span.end(
       this.#span.isRecording ? { attributes: this.#attributes(reply, checked, { cost, evaluation }) } : {},
     );
-    if (evaluation.accepted)
-      return { type: "accepted", value: evaluation.value, text: reply.text, toolCalls: reply.toolCalls };
+    if (evaluation.accepted) {
+      const { inputTokens, outputTokens } = checked.usage;
+      const conversation = { endpoint: endpoint.name, tokens: inputTokens + outputTokens };
+      return { type: "accepted", value: evaluation.value, text: reply.text, toolCalls: reply.toolCalls, conversation };
+    }
     const { rejectReason: reason = "validator", problems } = evaluation;
     return { type: "rejected", endpoint: endpoint.name, reason, problems, text: reply.text };
   }
@@ -154,11 +167,20 @@ class Attempt {
     const aborted = session.abort.signal.aborted;
     const bounded: CheckedUsage = { ...checkUsage(undefined, this.#bound), source: "estimated" };
     const errorType = error instanceof ProviderError ? error.errorType : aborted ? "cancelled" : "_OTHER";
+    if (!aborted && error instanceof ProviderError && tellsOfHealth(error)) this.#observe("failed");
     this.#endUnjudged(!this.#sent || wasNotBilled(error) ? unbilled : bounded, errorType);
     if (aborted || !(error instanceof ProviderError)) throw error;
     const { retryable, errorType: type, status, code } = error;
     const options = { retryable, errorType: type, code, ...(status !== undefined && { status }) };
     return { type: "failed", endpoint: endpoint.name, error: new ProviderError(this.#ofStep(error.message), options) };
+  }
+
+  /** For later decisions. Cancelled requests are no sample: they say when the caller lost interest. */
+  #observe(outcome: EndedRequest["outcome"], accepted?: boolean): void {
+    const { session, step, endpoint } = this.#call;
+    const { clock, monitor } = session.services;
+    const durationMs = clock.nowMs() - this.#startedMs;
+    monitor?.record({ endpoint: endpoint.name, step: stepKey(session.graph, step), outcome, accepted, durationMs });
   }
 
   /** The port knows its endpoint, not the step that asked. */
@@ -185,11 +207,13 @@ class Attempt {
     };
   }
 
-  #settle({ usage, source }: CheckedUsage, accepted: boolean): PicoUsd | undefined {
+  #settle(checked: CheckedUsage, accepted: boolean): PicoUsd | undefined {
     const { session, step, work, endpoint, eligible } = this.#call;
-    const cost = endpoint.price === undefined ? undefined : costOf(usage, endpoint.price);
-    const dearest = eligible.reduce((most, { price }) => {
-      const own = price === undefined ? 0n : costOf(usage, price);
+    const { usage, source } = checked;
+    const cost = endpoint.price === undefined ? undefined : chargeOf(checked, endpoint.price);
+    const dearest = eligible.reduce((most, { name, price }) => {
+      const other = price === undefined ? 0n : costElsewhere(usage, price);
+      const own = name === endpoint.name ? (cost ?? 0n) : other;
       return own > most ? own : most;
     }, 0n);
     session.budget.settle(this.#reservation, cost ?? 0n);
@@ -215,7 +239,6 @@ class Attempt {
     { cost, evaluation }: { cost: PicoUsd | undefined; evaluation: Evaluation },
   ): Attributes {
     const { raw, calibrated, kind } = evaluation.confidence;
-    const { cacheReadTokens, reasoningTokens } = reply.usage ?? {};
     return {
       ...costAttributes(this.#call.endpoint, cost, checked),
       [names.ATTR_ATTEMPT_OUTCOME]: evaluation.accepted ? "accepted" : "rejected",
@@ -227,12 +250,6 @@ class Attempt {
       ...(reply.responseModel !== undefined && { [names.ATTR_GEN_AI_RESPONSE_MODEL]: reply.responseModel }),
       ...(reply.responseId !== undefined && { [names.ATTR_GEN_AI_RESPONSE_ID]: reply.responseId }),
       ...(reply.finishReason !== undefined && { [names.ATTR_GEN_AI_RESPONSE_FINISH_REASONS]: [reply.finishReason] }),
-      ...(typeof cacheReadTokens === "number" && {
-        [names.ATTR_GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS]: cacheReadTokens,
-      }),
-      ...(typeof reasoningTokens === "number" && {
-        [names.ATTR_GEN_AI_USAGE_REASONING_OUTPUT_TOKENS]: reasoningTokens,
-      }),
     };
   }
 }
@@ -242,9 +259,13 @@ function outcomeOf({ accepted, rejectReason, confidence, basis }: Evaluation) {
 }
 
 function costAttributes({ price }: Endpoint, cost: PicoUsd | undefined, { usage, source }: CheckedUsage): Attributes {
+  const { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, reasoningTokens } = usage;
   return {
-    [names.ATTR_GEN_AI_USAGE_INPUT_TOKENS]: usage.inputTokens,
-    [names.ATTR_GEN_AI_USAGE_OUTPUT_TOKENS]: usage.outputTokens,
+    [names.ATTR_GEN_AI_USAGE_INPUT_TOKENS]: inputTokens,
+    [names.ATTR_GEN_AI_USAGE_OUTPUT_TOKENS]: outputTokens,
+    ...(cacheReadTokens !== undefined && { [names.ATTR_GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS]: cacheReadTokens }),
+    ...(cacheWriteTokens !== undefined && { [names.ATTR_GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS]: cacheWriteTokens }),
+    ...(reasoningTokens !== undefined && { [names.ATTR_GEN_AI_USAGE_REASONING_OUTPUT_TOKENS]: reasoningTokens }),
     [names.ATTR_USAGE_SOURCE]: source,
     [names.ATTR_COST_SOURCE]: price === undefined ? "unpriced" : source === "provider" ? "price" : "estimate",
     ...(cost !== undefined && { [names.ATTR_COST_USD]: picoToUsd(cost) }),
@@ -254,8 +275,16 @@ function costAttributes({ price }: Endpoint, cost: PicoUsd | undefined, { usage,
 
 const unbilled: CheckedUsage = { usage: { inputTokens: 0, outputTokens: 0 }, source: "estimated" };
 
+/** A request that was too long, or that its anonymiser held back, would have failed at a healthy endpoint too. */
+function tellsOfHealth({ errorType }: ProviderError): boolean {
+  return errorType !== "context_length" && errorType !== "anonymiser_failed";
+}
+
 /** Refused before work began: an error status, or no connection at all. Anything else may have been billed. */
 function wasNotBilled(error: unknown): boolean {
   if (!(error instanceof ProviderError)) return false;
-  return error.status !== undefined || ["ECONNREFUSED", "ENOTFOUND", "context_length"].includes(error.errorType);
+  return (
+    error.status !== undefined ||
+    ["ECONNREFUSED", "ENOTFOUND", "context_length", "anonymiser_failed"].includes(error.errorType)
+  );
 }

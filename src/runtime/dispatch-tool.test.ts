@@ -24,12 +24,14 @@ function open(binding: Partial<ToolBinding<object>> = {}) {
     runId: "run",
     input: {},
     options: { costUsd: undefined, durationMs: 60_000, tags: {} },
+    policy: defaultPolicy(),
     services: {
       policy: defaultPolicy(),
       candidates: [],
       ports: new Map(),
       clock: new SimulatedClock(),
       human: undefined,
+      monitor: undefined,
     },
     tracer: trace.getTracer("test"),
   });

@@ -12,7 +12,7 @@ export interface Entry {
   readonly usageSource: UsageSource;
   /** `undefined` when the endpoint has no price: an unknown cost is never 0. */
   readonly cost: PicoUsd | undefined;
-  /** What the dearest endpoint that the policy could have chosen would have cost for the same tokens. */
+  /** What the dearest endpoint that the policy could have chosen would have cost for the same tokens, without a warm cache. */
   readonly dearest: PicoUsd;
   readonly accepted: boolean;
   readonly kind: AttemptKind;

@@ -8,7 +8,8 @@ import { assertFlow } from "./assert-flow.ts";
 import type { Work } from "./engine.ts";
 import { dispatchModel } from "./dispatch-model.ts";
 import { dispatchTool, idempotencyKey } from "./dispatch-tool.ts";
-import { deadlineExceeded, needValues, remainingMs, stepOf, type Session } from "./session.ts";
+import { fulfil } from "./fulfil.ts";
+import { currentCandidates, deadlineExceeded, needValues, remainingMs, stepOf, type Session } from "./session.ts";
 import { stepFacts } from "./step-facts.ts";
 import type { HumanWork, ModelResult, ModelWork, StepWork } from "./step-work.ts";
 
@@ -34,6 +35,10 @@ export async function perform(session: Session, work: Work): Promise<unknown> {
 async function runCode(session: Session, step: CodeStep | RedactStep, key: string): Promise<unknown> {
   const values = needValues(session, step);
   if (step.kind === "redact") return redact(session, step, values["from"]);
+  if (step.accepts !== undefined) {
+    const label = session.graph.flows[step.name]!.input;
+    assertFlow({ step: step.name, label, sink: "its code (accepts)", clearance: step.accepts });
+  }
   const call = new CodeCall(session, step, key);
   const span = session.stepTraces.get(step.name)?.span;
   const start = (): unknown => step.run(values, call);
@@ -109,9 +114,19 @@ function redact(session: Session, step: RedactStep, from: unknown): unknown {
 }
 
 async function callModel(session: Session, step: PlacedStep, work: ModelWork["input"]): Promise<ModelResult> {
-  const { policy, candidates, ports } = session.services;
-  const decision = decide(policy, candidates, stepFacts(session, step, work));
-  if (isNews(work)) announce(session, decision);
+  const { policy, services } = session;
+  const decision = decide(policy, currentCandidates(services), stepFacts(session, step, work));
+  if (isNews(work, session.announced.get(step.name), decision)) announce(session, decision);
+  const result = await ask(session, { step, work, decision });
+  fulfil(session, { decision, excluded: work.excluded, result });
+  return result;
+}
+
+async function ask(
+  session: Session,
+  { step, work, decision }: { step: PlacedStep; work: ModelWork["input"]; decision: Decision },
+): Promise<ModelResult> {
+  const { candidates, ports } = session.services;
   const [rung] = decision.ladder;
   if (rung === undefined) return { type: "exhausted", decision };
   const endpointOf = (name: string) => candidates.find(({ endpoint }) => endpoint.name === name)!.endpoint;
@@ -130,13 +145,24 @@ async function callModel(session: Session, step: PlacedStep, work: ModelWork["in
   });
 }
 
-/** The next rung of a ladder is no new decision; a first look and one with less money are. */
-function isNews({ excluded }: ModelWork["input"]): boolean {
+/**
+ * The next rung of an announced ladder is no new decision. A first look is one, one with less money, and every attempt that
+ * goes elsewhere than the ladder said: past the small models after a weak answer, out of an experiment, by what was measured.
+ */
+function isNews(
+  { excluded }: ModelWork["input"],
+  announced: Decision | undefined,
+  { ladder: [head] }: Decision,
+): boolean {
   const last = excluded.at(-1);
-  return last === undefined || last.rule === "budget";
+  if (announced === undefined || last === undefined || last.rule === "budget") return true;
+  const asked = new Set(excluded.map(({ endpoint }) => endpoint));
+  const next = announced.ladder.find(({ endpoint }) => !asked.has(endpoint));
+  return head !== undefined && head.endpoint !== next?.endpoint;
 }
 
 function announce(session: Session, decision: Decision): void {
+  session.announced.set(decision.step, decision);
   session.stepTraces.get(decision.step)?.decided(decision);
   session.events.emit({ type: "policy-decision", step: decision.step, decision });
 }

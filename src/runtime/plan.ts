@@ -1,23 +1,25 @@
 import type { Candidate } from "../catalog/candidate.ts";
 import { textTable } from "../common/table.ts";
-import { DefinitionError, type Problem, type TierwiseError } from "../errors.ts";
+import { DefinitionError, NoEligibleEndpointError, type Problem, type TierwiseError } from "../errors.ts";
 import type { GraphDefinition, PlacedStep } from "../graph/definition.ts";
 import { decide } from "../policy/decide.ts";
 import type { Decision } from "../policy/decision.ts";
-import { explain, ladderText } from "../policy/explain.ts";
-import { noEligibleCode, noEligibleEndpoint, noEligibleMessage } from "../policy/no-eligible.ts";
+import { costText, explain, ladderText, type ExplainFormat } from "../policy/explain.ts";
+import { noClearanceAnywhere, noEligibleCode, noEligibleEndpoint, noEligibleMessage } from "../policy/no-eligible.ts";
 import type { Policy } from "../policy/policy.ts";
+import { stepScorecard, type StepScorecard } from "../policy/step-scorecard.ts";
 import { clearanceFor, flowsTo } from "../tiers/clearance.ts";
 import { formatLabel, type Label } from "../tiers/label.ts";
+import { sampleWorkload, type Sample } from "./sample-workload.ts";
 import { plannedFacts, type Circumstances } from "./step-facts.ts";
 
-/** One line of a plan: where a step, or one role of an agent's turns, would go. */
+/** One line of a plan: where a step, or one role of an agent's turns, would go, and what it would cost. */
 export interface PlannedStep {
   readonly step: string;
   readonly kind: string;
   readonly decision: Decision;
-  /** What a run of the step would cost; `unknown` until a workload can be given. */
-  readonly estimateUsd: "unknown";
+  /** What adding four scores would say; `undefined` where the step declares no volume. Advisory. */
+  readonly scorecard: StepScorecard | undefined;
 }
 
 /** Which endpoint each step would use, before anything is called. Plain data but for its methods. */
@@ -30,8 +32,8 @@ export interface Plan {
   /** What forbids running the graph with this catalog; empty when it may run. */
   readonly problems: readonly Problem[];
   toTable(): string;
-  /** Every decision in words. */
-  explain(): string;
+  /** Every decision in words, as tables, or as one JSON array. @param format default "text" */
+  explain(format?: ExplainFormat): string;
   /** @throws {NoEligibleEndpointError} when there is one problem; {DefinitionError} when there are several */
   check(): void;
 }
@@ -40,6 +42,7 @@ export interface PlanSetting {
   readonly policy: Policy;
   readonly candidates: readonly Candidate[];
   readonly circumstances: Circumstances;
+  readonly sample: Sample | undefined;
 }
 
 export function makePlan(graph: GraphDefinition, setting: PlanSetting): Plan {
@@ -51,9 +54,9 @@ export function makePlan(graph: GraphDefinition, setting: PlanSetting): Plan {
   return Object.freeze({
     ...plan,
     toTable: () => table(plan),
-    explain: () => steps.map(({ decision }) => explain(decision)).join("\n"),
+    explain: (format: ExplainFormat = "text") => explainAll(plan, format),
     check() {
-      const error = errorOf(plan, refused);
+      const error = errorOf(plan, refused, setting.candidates);
       if (error !== undefined) throw error;
     },
   });
@@ -62,10 +65,12 @@ export function makePlan(graph: GraphDefinition, setting: PlanSetting): Plan {
 /** An agent needs an endpoint for every context that a turn can reach (R3); one for the highest serves them all. */
 function planStep(graph: GraphDefinition, step: PlacedStep, setting: PlanSetting): PlannedStep[] {
   const { input, context } = graph.flows[step.name]!;
+  const workload = step.demands.workload ?? (setting.sample && sampleWorkload(step, setting.sample));
   const plan = (label: Label, role: "plan" | "act" | undefined): PlannedStep => {
-    const facts = plannedFacts(step, { label, role, excluded: [] }, setting.circumstances);
+    const declared = plannedFacts(step, { label, role, excluded: [] }, setting.circumstances);
+    const facts = workload === undefined ? declared : { ...declared, workload };
     const decision = decide(setting.policy, setting.candidates, facts);
-    return { step: step.name, kind: step.kind, decision, estimateUsd: "unknown" };
+    return { step: step.name, kind: step.kind, decision, scorecard: stepScorecard(facts) };
   };
   if (step.kind !== "agent") return [plan(input, undefined)];
   // Integrity plays no part in where data may go, so a result that is only untrusted makes no other plan.
@@ -77,24 +82,41 @@ function problemOf(step: string, decision: Decision): Problem {
   return { code: noEligibleCode(decision), path: `steps.${step}`, message: noEligibleMessage(decision) };
 }
 
+type Planned = Pick<Plan, "graph" | "version" | "privacy" | "steps" | "problems">;
+
 function errorOf(
-  plan: { graph: string; problems: readonly Problem[] },
+  plan: Planned,
   refused: readonly PlannedStep[],
+  candidates: readonly Candidate[],
 ): TierwiseError | undefined {
   const [first, ...others] = refused;
   if (first === undefined) return undefined;
   if (others.every(({ step }) => step === first.step)) return noEligibleEndpoint(first.decision);
+  const cause = noClearanceAnywhere(
+    refused.map(({ decision }) => decision),
+    candidates,
+  );
+  if (cause !== undefined)
+    return new NoEligibleEndpointError("NO_ELIGIBLE_ENDPOINT", `graph "${plan.graph}": ${cause}`, {
+      details: { graph: plan.graph },
+    });
   return new DefinitionError(`graph "${plan.graph}" with this catalog`, plan.problems, "NO_ELIGIBLE_ENDPOINT");
 }
 
-function table(plan: Omit<Plan, "toTable" | "check" | "explain">): string {
-  const rows = plan.steps.map(({ step, kind, decision, estimateUsd }) => [
+function explainAll({ steps }: Planned, format: ExplainFormat): string {
+  const decisions = steps.map(({ decision }) => decision);
+  if (format === "json") return JSON.stringify(decisions, null, 2);
+  return decisions.map((decision) => explain(decision, format)).join(format === "table" ? "\n\n" : "\n");
+}
+
+function table(plan: Planned): string {
+  const rows = plan.steps.map(({ step, kind, decision }) => [
     decision.role === undefined ? step : `${step} (${decision.role})`,
     kind,
     formatLabel(decision.label),
     [decision.class, ...decision.flags].join(", "),
     ladderText(decision),
-    estimateUsd,
+    costText(decision.estimate),
     decision.refused.map(({ endpoint, rule }) => `${endpoint}: ${rule}`).join(", ") || "-",
   ]);
   const header = ["step", "kind", "data", "class", "ladder", "estimate", "refused: rule"];

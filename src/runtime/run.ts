@@ -46,3 +46,9 @@ export interface RunOptions {
   /** Your id for the run, unique in the engine. @default a random UUID */
   readonly runId?: string;
 }
+
+/** What a plan is made for. */
+export interface PlanOptions<I> extends Pick<RunOptions, "budget" | "tags"> {
+  /** One input, for estimates of the steps that read nothing else and declare no workload. @default none: they say `unknown` */
+  readonly sample?: I;
+}

@@ -5,6 +5,7 @@ import { show } from "../common/names.ts";
 import { OptionReader, type Report } from "../common/option-reader.ts";
 import { DefinitionError, type Problem } from "../errors.ts";
 import type { Policy } from "../policy/policy.ts";
+import { isPolicySource, type PolicySource } from "../policy/policy-source.ts";
 import { makeClearance, type ClearanceSpec } from "../tiers/clearance.ts";
 import { labelMistake } from "../tiers/label.ts";
 import type { Engine } from "./engine.ts";
@@ -13,7 +14,8 @@ import type { HumanPort, HumanRequest } from "./session.ts";
 
 export interface RuntimeOptions {
   readonly catalog: Catalog;
-  readonly policy: Policy;
+  /** One for all runs, or a source such as a registry that is asked when a run starts; a run keeps its policy. */
+  readonly policy: Policy | PolicySource;
   readonly telemetry?: {
     /** Prompts and outputs are never recorded; recording them under a clearance is not built yet. @default "off" */
     readonly content?: "off";
@@ -29,13 +31,19 @@ export interface RuntimeOptions {
   };
   /** Refuse graphs whose input has no label. @default false */
   readonly requireLabels?: boolean;
+  /**
+   * Decisions count with what recent requests showed: latency, failures, and how often answers were turned down. `false`:
+   * they depend on declarations only, which is what a durable replay or a comparison of runs wants.
+   * @default true
+   */
+  readonly feedback?: boolean;
   /** @default the machine's */
   readonly clock?: Clock;
   /** @default runs live in this process */
   readonly engine?: Engine;
 }
 
-const known = ["catalog", "policy", "telemetry", "onHuman", "requireLabels", "clock", "engine"];
+const known = ["catalog", "policy", "telemetry", "onHuman", "requireLabels", "feedback", "clock", "engine"];
 
 /** @throws {DefinitionError} with every mistake at once */
 export function checkRuntimeOptions(
@@ -50,14 +58,16 @@ export function checkRuntimeOptions(
   if (!Array.isArray(catalog?.endpoints))
     reader.mistake("catalog", `expected what createCatalog(...) returns, found ${show(catalog)}`);
   const policy = reader.get("policy") as Partial<Policy> | undefined;
-  if (!Array.isArray(policy?.rules))
-    reader.mistake("policy", `expected a policy such as defaultPolicy(), found ${show(policy)}`);
+  if (!Array.isArray(policy?.rules) && !isPolicySource(policy))
+    reader.mistake("policy", `expected a policy such as defaultPolicy(), or a registry, found ${show(policy)}`);
   const telemetry = new OptionReader(reader.get("telemetry") ?? {}, "runtime.telemetry", report);
   telemetry.only(["content", "tracerProvider"]);
   telemetry.oneOf("content", ["off"], "off");
-  const requireLabels = reader.get("requireLabels");
-  if (requireLabels !== undefined && typeof requireLabels !== "boolean")
-    reader.mistake("requireLabels", `expected true or false, found ${show(requireLabels)}`);
+  for (const name of ["requireLabels", "feedback"]) {
+    const found = reader.get(name);
+    if (found !== undefined && typeof found !== "boolean")
+      reader.mistake(name, `expected true or false, found ${show(found)}`);
+  }
   const human = reader.get("onHuman") === undefined ? undefined : humanOf(reader.get("onHuman"), report);
   for (const { name, why } of leaks(environment))
     problems.push({ code: "RUNTIME_INVALID", path: `environment.${name}`, message: why });

@@ -9,6 +9,7 @@ import { randomUUID } from "node:crypto";
 import { trace } from "@opentelemetry/api";
 import type { Candidate } from "../catalog/candidate.ts";
 import { systemClock } from "../common/clock.ts";
+import { frozenCopy } from "../common/freeze.ts";
 import { show } from "../common/names.ts";
 import { stableJson } from "../common/stable-hash.ts";
 import { TierwiseError } from "../errors.ts";
@@ -16,14 +17,19 @@ import type { GraphDefinition } from "../graph/definition.ts";
 import type { Graph } from "../graph/types/graph.ts";
 import { openModel } from "../models/open-model.ts";
 import type { Decision } from "../policy/decision.ts";
+import type { Policy } from "../policy/policy.ts";
+import { choosePolicy } from "../policy/policy-source.ts";
 import { Driver, runCancelled, type Conclusion } from "./driver.ts";
+import { EndpointMonitor, stepKey } from "./endpoint-monitor.ts";
+import { statusOf, type EndpointStatus } from "./endpoint-status.ts";
 import type { Engine } from "./engine.ts";
 import { InMemoryEngine } from "./in-memory-engine.ts";
 import { perform } from "./perform.ts";
 import { makePlan, type Plan } from "./plan.ts";
-import { openSession } from "./open-session.ts";
+import { openSession, parseInput } from "./open-session.ts";
 import type { RunEvents } from "./run-events.ts";
-import type { Run, RunOptions, RunResult } from "./run.ts";
+import type { PlanOptions, Run, RunOptions, RunResult } from "./run.ts";
+import type { Sample } from "./sample-workload.ts";
 import {
   checkRunOptions,
   checkRuntimeOptions,
@@ -31,11 +37,16 @@ import {
   type RuntimeOptions,
 } from "./runtime-options.ts";
 import { concludeRun } from "./conclude-run.ts";
-import type { Services, Session } from "./session.ts";
+import { currentCandidates, type Services, type Session } from "./session.ts";
+import type { Circumstances } from "./step-facts.ts";
 
 export interface Runtime {
-  /** Where every step would go, and what forbids it. @param options a money budget excludes unpriced endpoints */
-  plan(graph: Graph<never, unknown>, options?: Pick<RunOptions, "budget" | "tags">): Plan;
+  /**
+   * Where every step would go, what it would cost, and what forbids it. Nothing is called but, for a sample, the prompt
+   * functions of steps that read the input alone.
+   * @throws {InputError} when the sample does not fit the graph's input
+   */
+  plan<I, O>(graph: Graph<I, O>, options?: PlanOptions<NoInfer<I>>): Plan;
   /** Runs to the end. @throws {TierwiseError} as `Run.result` rejects */
   run<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options?: RunOptions): Promise<RunResult<O>>;
   /**
@@ -43,6 +54,8 @@ export interface Runtime {
    * @throws {NoEligibleEndpointError} when a step has nowhere to go, {InputError} when the input does not fit; nothing was called
    */
   start<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options?: RunOptions): Promise<Run<O>>;
+  /** How each endpoint of the catalog did in the last 15 minutes, for health pages. */
+  endpoints(): readonly EndpointStatus[];
   /** Waits until no run is left, at most `timeoutMs`. */
   drain(timeoutMs: number): Promise<void>;
 }
@@ -53,7 +66,12 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   return new LocalRuntime(options, human);
 }
 
-/** Combinations of budget and tags that are remembered per graph. */
+/** Options of a run and the policy that was chosen for it. */
+interface Governed extends CheckedRunOptions {
+  readonly policy: Policy;
+}
+
+/** Combinations of budget and tags that are remembered per policy and graph. */
 const maxAdmitted = 64;
 
 class LocalRuntime implements Runtime {
@@ -61,17 +79,17 @@ class LocalRuntime implements Runtime {
   readonly #services: Services;
   readonly #engine: Engine;
   readonly #sessions = new Map<string, Session>();
-  readonly #admitted = new WeakMap<GraphDefinition, Set<string>>();
+  readonly #admitted = new WeakMap<Policy, WeakMap<GraphDefinition, Set<string>>>();
 
   constructor(options: RuntimeOptions, human: Services["human"]) {
     this.#options = options;
     const clock = options.clock ?? systemClock;
     const ports = new Map(options.catalog.endpoints.map((endpoint) => [endpoint.name, openModel(endpoint)]));
-    const candidates = options.catalog.endpoints.map((endpoint): Candidate => ({
-      endpoint,
-      capabilities: ports.get(endpoint.name)!.capabilities,
-    }));
-    this.#services = { policy: options.policy, candidates, ports, clock, human };
+    const candidates = options.catalog.endpoints.map((endpoint): Candidate =>
+      Object.freeze({ endpoint, capabilities: frozenCopy(ports.get(endpoint.name)!.capabilities) }),
+    );
+    const monitor = options.feedback === false ? undefined : new EndpointMonitor(clock);
+    this.#services = { policy: options.policy, candidates, ports, clock, human, monitor };
     this.#engine = options.engine ?? new InMemoryEngine(clock);
     void this.#engine.serve({
       drive: async (run, after) => {
@@ -82,8 +100,12 @@ class LocalRuntime implements Runtime {
     });
   }
 
-  plan(graph: Graph<never, unknown>, options: Pick<RunOptions, "budget" | "tags"> = {}): Plan {
-    return this.#planOf(definitionOf(graph), checkRunOptions(options));
+  plan<I, O>(graph: Graph<I, O>, { sample, ...options }: PlanOptions<NoInfer<I>> = {}): Plan {
+    const definition = definitionOf(graph);
+    const input = sample === undefined ? undefined : { input: parseInput(definition, sample) };
+    const checked = checkRunOptions(options);
+    const policy = choosePolicy(this.#services.policy, { tags: checked.tags });
+    return this.#planOf(definition, { ...checked, policy }, input);
   }
 
   async run<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options: RunOptions = {}): Promise<RunResult<O>> {
@@ -105,10 +127,18 @@ class LocalRuntime implements Runtime {
     const checked = checkRunOptions(options);
     const runId = options.runId ?? randomUUID();
     if (this.#options.requireLabels === true && !definition.labelled) throw unlabelled(definition);
-    this.#admissible(definition, checked);
+    const policy = choosePolicy(this.#services.policy, { runId, tags: checked.tags });
+    this.#admissible(definition, { ...checked, policy });
     if (this.#sessions.has(runId)) throw underWay(runId);
     const tracer = (this.#options.telemetry?.tracerProvider ?? trace).getTracer("tierwise");
-    const session = openSession(definition, { runId, input, options: checked, services: this.#services, tracer });
+    const session = openSession(definition, {
+      runId,
+      input,
+      options: checked,
+      policy,
+      services: this.#services,
+      tracer,
+    });
     const decisions = collectDecisions(session.events);
     this.#sessions.set(session.runId, session);
     await this.#enter(session, after);
@@ -125,24 +155,35 @@ class LocalRuntime implements Runtime {
     return handleOf(session, result, cancel);
   }
 
+  endpoints(): readonly EndpointStatus[] {
+    return currentCandidates(this.#services).map(statusOf);
+  }
+
   drain(timeoutMs: number): Promise<void> {
     return this.#engine.drain(timeoutMs);
   }
 
-  #planOf(definition: GraphDefinition, { costUsd, tags }: CheckedRunOptions): Plan {
-    const { policy, candidates, human, clock } = this.#services;
-    const circumstances = { moneyCapped: costUsd !== undefined, human: human?.clearance, tags, atMs: clock.epochMs() };
-    return makePlan(definition, { policy, candidates, circumstances });
+  #planOf(definition: GraphDefinition, { costUsd, tags, policy }: Governed, sample?: Sample): Plan {
+    const { human, clock, monitor } = this.#services;
+    const circumstances: Circumstances = {
+      moneyCapped: costUsd !== undefined,
+      human: human?.clearance,
+      tags,
+      atMs: clock.epochMs(),
+      observed: (step) => monitor?.observed(stepKey(definition, step)),
+    };
+    return makePlan(definition, { policy, candidates: currentCandidates(this.#services), circumstances, sample });
   }
 
-  /** Plans once per graph; a plan that holds is not made again. Each call is decided and checked again when it is made. */
-  #admissible(definition: GraphDefinition, options: CheckedRunOptions): void {
-    const admitted = this.#admitted.get(definition) ?? new Set<string>();
+  /** Plans once per policy and graph; a plan that holds is not made again. Each call is decided and checked again when it is made. */
+  #admissible(definition: GraphDefinition, options: Governed): void {
+    const graphs = this.#admitted.get(options.policy) ?? new WeakMap<GraphDefinition, Set<string>>();
+    const admitted = graphs.get(definition) ?? new Set<string>();
     const key = stableJson([options.costUsd !== undefined, options.tags]);
     if (admitted.has(key)) return;
     this.#planOf(definition, options).check();
     // Tags may hold many values; what does not fit is planned again.
-    if (admitted.size < maxAdmitted) this.#admitted.set(definition, admitted.add(key));
+    if (admitted.size < maxAdmitted) this.#admitted.set(options.policy, graphs.set(definition, admitted.add(key)));
   }
 
   /** Hands the run to the engine; if it does not take it, nothing stays open. */

@@ -4,11 +4,14 @@ import { DeadlineExceededError, TierwiseError } from "../errors.ts";
 import type { GraphDefinition, NeedValues, StepDefinition } from "../graph/definition.ts";
 import type { RefNode } from "../graph/ref.ts";
 import type { ModelPort } from "../models/port.ts";
+import type { Decision } from "../policy/decision.ts";
 import type { Policy } from "../policy/policy.ts";
+import type { PolicySource } from "../policy/policy-source.ts";
 import type { RunTrace, StepTrace } from "../telemetry/run-trace.ts";
 import type { Clearance } from "../tiers/clearance.ts";
 import type { Label } from "../tiers/label.ts";
 import type { Budget } from "./budget.ts";
+import type { EndpointMonitor } from "./endpoint-monitor.ts";
 import type { Ledger } from "./ledger.ts";
 import type { RunEvents } from "./run-events.ts";
 
@@ -30,11 +33,13 @@ export interface HumanPort {
 
 /** What a runtime lends to all its runs. */
 export interface Services {
-  readonly policy: Policy;
+  readonly policy: Policy | PolicySource;
   readonly candidates: readonly Candidate[];
   readonly ports: ReadonlyMap<string, ModelPort>;
   readonly clock: Clock;
   readonly human: HumanPort | undefined;
+  /** `undefined` where decisions depend on declarations only. */
+  readonly monitor: EndpointMonitor | undefined;
 }
 
 /** A run while it is alive in this process. Only the driver writes `settled`; only dispatch writes budget and ledger. */
@@ -43,12 +48,16 @@ export interface Session {
   readonly graph: GraphDefinition;
   readonly steps: ReadonlyMap<string, StepDefinition>;
   readonly input: unknown;
+  /** Chosen when the run started; what is activated meanwhile is for later runs. */
+  readonly policy: Policy;
   readonly services: Services;
   readonly budget: Budget;
   readonly ledger: Ledger;
   readonly events: RunEvents;
   readonly trace: RunTrace;
   readonly stepTraces: Map<string, StepTrace>;
+  /** By step, the decision that was announced last. */
+  readonly announced: Map<string, Decision>;
   readonly toolCalls: { count: number };
   /** By step, on the clock's monotonic scale. */
   readonly stepStartedMs: Map<string, number>;
@@ -61,6 +70,11 @@ export interface Session {
   readonly deadlineMs: number;
   /** By step; a step that is not here has not settled. */
   readonly settled: Map<string, { readonly kind: "value"; readonly value: unknown } | { readonly kind: "skipped" }>;
+}
+
+/** The catalog, and how it did lately. */
+export function currentCandidates({ candidates, monitor }: Services): readonly Candidate[] {
+  return monitor?.candidates(candidates) ?? candidates;
 }
 
 export function remainingMs(session: Session): number {

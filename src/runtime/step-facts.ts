@@ -1,7 +1,8 @@
 import type { PlacedStep } from "../graph/definition.ts";
-import type { Exclusion, StepFacts, TurnRole } from "../policy/facts.ts";
+import type { Conversation, Exclusion, StepFacts, TurnRole } from "../policy/facts.ts";
 import type { Clearance } from "../tiers/clearance.ts";
 import type { Label } from "../tiers/label.ts";
+import { stepKey } from "./endpoint-monitor.ts";
 import { remainingMs, type Session } from "./session.ts";
 
 /** What is asked for: this data, in this role, without these. */
@@ -9,6 +10,7 @@ export interface Situation {
   readonly label: Label;
   readonly role: TurnRole | undefined;
   readonly excluded: readonly Exclusion[];
+  readonly conversation?: Conversation | undefined;
 }
 
 /** What surrounds every step of a run, or of a plan. */
@@ -17,13 +19,16 @@ export interface Circumstances {
   readonly human: Clearance | undefined;
   readonly tags: Readonly<Record<string, string>>;
   readonly atMs: number;
+  /** How the gate took the answers to a step lately. */
+  readonly observed: (step: PlacedStep) => StepFacts["observed"] | undefined;
 }
 
 /** What a policy may know of a step before a run: all but the time that is left. */
 export function plannedFacts(step: PlacedStep, situation: Situation, circumstances: Circumstances): StepFacts {
-  const { role, ...asked } = situation;
-  const { human, ...around } = circumstances;
-  const { maxLatencyMs } = step;
+  const { role, conversation, label, excluded } = situation;
+  const { human, observed: observedOn, ...around } = circumstances;
+  const observed = observedOn(step);
+  const { demands } = step;
   return {
     step: step.name,
     kind: step.kind,
@@ -34,25 +39,32 @@ export function plannedFacts(step: PlacedStep, situation: Situation, circumstanc
       jsonSchema: step.kind !== "classify" && !step.output.isText,
       ...(step.kind === "classify" ? { labels: step.labels } : {}),
       maxOutputTokens: step.maxOutputTokens,
+      ...(step.kind === "model" && step.validate !== undefined ? { checked: true } : {}),
     },
-    ...asked,
+    label,
+    excluded,
     ...around,
+    ...(conversation !== undefined && { conversation }),
     ...(role !== undefined && { role }),
     ...(human !== undefined && { human }),
-    ...(maxLatencyMs !== undefined && { maxLatencyMs, latencyLeftMs: maxLatencyMs }),
+    ...(observed !== undefined && { observed }),
+    ...demands,
+    ...(demands.maxLatencyMs !== undefined && { latencyLeftMs: demands.maxLatencyMs }),
   };
 }
 
-export function stepFacts(session: Session, step: PlacedStep, { label, role, excluded }: Situation): StepFacts {
-  const { budget, services, tags, stepStartedMs } = session;
-  const circumstances = {
+export function stepFacts(session: Session, step: PlacedStep, situation: Situation): StepFacts {
+  const { budget, graph, services, tags, stepStartedMs } = session;
+  const circumstances: Circumstances = {
     moneyCapped: budget.cap !== undefined,
     human: services.human?.clearance,
     tags,
     atMs: services.clock.epochMs(),
+    observed: (asked) => services.monitor?.observed(stepKey(graph, asked)),
   };
-  const facts = plannedFacts(step, { label, role, excluded }, circumstances);
+  const facts = plannedFacts(step, situation, circumstances);
   const spentMs = services.clock.nowMs() - (stepStartedMs.get(step.name) ?? services.clock.nowMs());
-  const left = step.maxLatencyMs === undefined ? {} : { latencyLeftMs: step.maxLatencyMs - spentMs };
-  return { ...facts, ...left, remainingMs: remainingMs(session) };
+  const { maxLatencyMs } = step.demands;
+  const left = maxLatencyMs === undefined ? {} : { latencyLeftMs: maxLatencyMs - spentMs };
+  return { ...facts, ...left, runId: session.runId, remainingMs: remainingMs(session) };
 }

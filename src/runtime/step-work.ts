@@ -2,7 +2,7 @@ import type { TierwiseError } from "../errors.ts";
 import type { AttemptKind, RejectReason } from "../events/event.ts";
 import type { ModelRequest, ToolCall } from "../models/port.ts";
 import type { Decision } from "../policy/decision.ts";
-import type { Exclusion, TurnRole } from "../policy/facts.ts";
+import type { Conversation, Exclusion, TurnRole } from "../policy/facts.ts";
 import type { Label } from "../tiers/label.ts";
 import type { Work } from "./engine.ts";
 
@@ -25,6 +25,8 @@ export interface ModelWork extends Work {
     readonly label: Label;
     readonly role: TurnRole | undefined;
     readonly excluded: readonly Exclusion[];
+    /** Whose prompt cache holds what was said so far. */
+    readonly conversation?: Conversation;
   };
 }
 
@@ -52,6 +54,8 @@ export type ModelResult =
       readonly value: unknown;
       readonly text: string;
       readonly toolCalls: readonly ToolCall[];
+      /** Who answered, and the tokens that its prompt cache now holds. */
+      readonly conversation: Conversation;
     }
   | {
       readonly type: "rejected";

@@ -171,6 +171,10 @@ function decisionAttributes(decision: Decision): Attributes {
     [names.ATTR_POLICY_REJECTED]: decision.refused.map(
       ({ endpoint, rule, reason }) => `${endpoint}: ${rule}: ${reason}`,
     ),
+    ...(decision.flags.length > 0 && { [names.ATTR_POLICY_FLAGS]: [...decision.flags] }),
+    ...(decision.assignments.length > 0 && {
+      [names.ATTR_POLICY_ARMS]: decision.assignments.map(({ experiment, arm }) => `${experiment}=${arm}`),
+    }),
   };
 }
 

@@ -20,6 +20,7 @@ export const ATTR_GEN_AI_RESPONSE_FINISH_REASONS = "gen_ai.response.finish_reaso
 export const ATTR_GEN_AI_USAGE_INPUT_TOKENS = "gen_ai.usage.input_tokens";
 export const ATTR_GEN_AI_USAGE_OUTPUT_TOKENS = "gen_ai.usage.output_tokens";
 export const ATTR_GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS = "gen_ai.usage.cache_read.input_tokens";
+export const ATTR_GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS = "gen_ai.usage.cache_creation.input_tokens";
 export const ATTR_GEN_AI_USAGE_REASONING_OUTPUT_TOKENS = "gen_ai.usage.reasoning.output_tokens";
 export const ATTR_GEN_AI_TOOL_NAME = "gen_ai.tool.name";
 export const ATTR_GEN_AI_TOOL_TYPE = "gen_ai.tool.type";
@@ -79,6 +80,9 @@ export const ATTR_POLICY_REASON = "tierwise.policy.reason";
 export const ATTR_POLICY_CLASS = "tierwise.policy.class";
 export const ATTR_POLICY_MODEL = "tierwise.policy.model";
 export const ATTR_POLICY_RULE = "tierwise.policy.rule";
+export const ATTR_POLICY_FLAGS = "tierwise.policy.flags";
+/** Arms of experiments, as `experiment=arm`. */
+export const ATTR_POLICY_ARMS = "tierwise.policy.arms";
 export const ATTR_POLICY_REJECTED = "tierwise.policy.rejected";
 
 export const ATTR_MODEL_ENDPOINT = "tierwise.model.endpoint";

@@ -3,7 +3,7 @@ import { StepFailedError } from "../../errors.ts";
 import type { AttemptKind } from "../../events/event.ts";
 import type { AgentStep, NeedValues } from "../../graph/definition.ts";
 import type { Message, ModelRequest, ToolCall, ToolSpec } from "../../models/port.ts";
-import type { TurnRole } from "../../policy/facts.ts";
+import type { Conversation, TurnRole } from "../../policy/facts.ts";
 import { join, type Label } from "../../tiers/label.ts";
 import { answerSchema } from "../answer-schema.ts";
 import type { EngineEvent } from "../engine.ts";
@@ -31,6 +31,7 @@ export class AgentProgram implements StepProgram {
   #label: Label;
   #role: TurnRole = "plan";
   #turn = 0;
+  #conversation: Conversation | undefined;
   /** Calls that the current turn waits for, none while the model is asked; and their results as they come in. */
   #calls: readonly ToolCall[] = [];
   #results = new Map<string, ToolResult>();
@@ -62,6 +63,7 @@ export class AgentProgram implements StepProgram {
   #onTurn(result: ModelResult): Progress {
     switch (result.type) {
       case "accepted":
+        this.#conversation = result.conversation;
         return result.toolCalls.length === 0 ? value(result.value) : this.#callTools(result.text, result.toolCalls);
       case "rejected":
         return this.#repair(result);
@@ -75,11 +77,18 @@ export class AgentProgram implements StepProgram {
     }
   }
 
-  /** A bad final answer stays in the conversation, with what it should have been; the stronger model takes over. */
-  #repair({ text, reason, problems }: Extract<ModelResult, { type: "rejected" }>): Progress {
+  /**
+   * A bad final answer stays in the conversation, with what it should have been; the stronger model takes over, or whom the
+   * step's escalation names.
+   */
+  #repair(result: Extract<ModelResult, { type: "rejected" }>): Progress {
+    const { escalation } = this.#step.demands;
+    if (escalation === "human") return [this.#inquiry.next(result)];
+    const { text, reason, problems } = result;
     this.#messages.push({ role: "assistant", content: text, toolCalls: [] });
     const why = problems.length === 0 ? reason : problems.join("; ");
     this.#messages.push({ role: "user", content: `That answer cannot be used: ${why}. Answer again.` });
+    if (escalation === "never") return this.#nextTurn("turn");
     this.#role = "plan";
     return this.#nextTurn("escalation");
   }
@@ -135,7 +144,13 @@ export class AgentProgram implements StepProgram {
       return failed(new StepFailedError("TOOL_LOOP_LIMIT", message, { details: { step: this.#step.name } }));
     }
     return [
-      this.#inquiry.ask({ request: this.#request(), label: this.#label, role: this.#role, turn: this.#turn }, kind),
+      this.#inquiry.ask(
+        {
+          ...{ request: this.#request(), label: this.#label, role: this.#role, turn: this.#turn },
+          conversation: this.#conversation,
+        },
+        kind,
+      ),
     ];
   }
 

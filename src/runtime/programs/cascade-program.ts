@@ -55,7 +55,8 @@ export class CascadeProgram implements StepProgram {
   }
 
   #exhausted(decision: Decision): Progress {
-    if (this.#step.kind === "classify" && this.#sawWeakAnswer) return value({ uncertain: true });
+    const wantsPerson = decision.escalation === "human";
+    if (this.#step.kind === "classify" && this.#sawWeakAnswer && !wantsPerson) return value({ uncertain: true });
     if (decision.class === "human") return [this.#inquiry.human(this.#prompt)];
     return failed(this.#inquiry.error(decision));
   }

@@ -3,7 +3,7 @@ import type { AttemptKind } from "../../events/event.ts";
 import type { PlacedStep } from "../../graph/definition.ts";
 import type { ModelRequest } from "../../models/port.ts";
 import type { Decision } from "../../policy/decision.ts";
-import type { Exclusion, TurnRole } from "../../policy/facts.ts";
+import type { Conversation, Exclusion, TurnRole } from "../../policy/facts.ts";
 import { noEligibleEndpoint } from "../../policy/no-eligible.ts";
 import type { Label } from "../../tiers/label.ts";
 import type { HumanWork, ModelResult, ModelWork } from "../step-work.ts";
@@ -15,6 +15,8 @@ export interface Question {
   readonly role: TurnRole | undefined;
   /** Turn of a tool loop, from 1; 0 for other steps. */
   readonly turn: number;
+  /** Whose prompt cache holds what was said so far. */
+  readonly conversation?: Conversation | undefined;
 }
 
 type Unanswered = Exclude<ModelResult, { type: "accepted" }>;
@@ -80,6 +82,7 @@ export class Inquiry {
           { details: { step: name } },
         );
       case "rejected": {
+        if (decision.escalation === "human") return noEligibleEndpoint(decision);
         const why = last.problems.length === 0 ? last.reason : `${last.reason}: ${last.problems.join("; ")}`;
         return new StepFailedError(
           "OUTPUT_INVALID",
@@ -93,7 +96,7 @@ export class Inquiry {
   }
 
   #work(): ModelWork {
-    const { request, label, role, turn } = this.#current();
+    const { request, label, role, turn, conversation } = this.#current();
     this.#asked += 1;
     this.#attempts += 1;
     const input = {
@@ -104,6 +107,7 @@ export class Inquiry {
       label,
       role,
       excluded: this.#excluded,
+      ...(conversation && { conversation }),
     };
     return { key: `${this.#step.name}#0/${turn}/${this.#asked}`, kind: "model", input };
   }
@@ -118,7 +122,7 @@ export class Inquiry {
 function exclusionOf(result: Exclude<Unanswered, { type: "exhausted" }>): Exclusion {
   if (result.type === "unaffordable")
     return { endpoint: result.endpoint, rule: "budget", reason: "its worst case does not fit the money left" };
-  const reason =
-    result.type === "failed" ? `failed (${result.error.code})` : `its answer was refused (${result.reason})`;
-  return { endpoint: result.endpoint, rule: "tried", reason };
+  return result.type === "failed"
+    ? { endpoint: result.endpoint, rule: "failed", reason: `failed (${result.error.code})` }
+    : { endpoint: result.endpoint, rule: "rejected", reason: `its answer was refused (${result.reason})` };
 }
