@@ -56,7 +56,7 @@ describe("auditEntry", () => {
       [undefined, "run-end", "completed, at least 0 USD"],
     ]);
     expect(entries.map(({ reason }) => reason)).toEqual([
-      expect.stringMatching(/^default@1 [0-9a-f]{16}: classification on customer\{pii\}: small \(slm, on-prem\)$/),
+      expect.stringMatching(/^default@2 [0-9a-f]{16}: classification on customer\{pii\}: small \(slm, on-prem\)$/),
       "closed enum",
       "a topic names nobody",
       undefined,
