@@ -7,7 +7,7 @@ const root = resolve(import.meta.dirname, "..", "src");
 
 const allButEngines = [
   ...["common", "tiers", "confidence", "catalog", "graph", "policy", "models"],
-  ...["events", "telemetry", "governance", "runtime", "evaluation"],
+  ...["events", "telemetry", "governance", "runtime", "evaluation", "patterns"],
 ];
 
 /** Who may import whom. A room may always import itself and `errors.ts`. */
@@ -25,18 +25,24 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   governance: ["events", "policy", "tiers", "common"],
   runtime: ["graph", "policy", "catalog", "confidence", "tiers", "events", "models", "telemetry", "common"],
   evaluation: ["runtime", "events", "policy", "graph", "catalog", "confidence", "models", "tiers", "common"],
+  patterns: ["graph", "policy", "catalog", "events", "tiers", "common"],
+  prices: ["catalog", "common"],
   engines: ["runtime", "events", "common"],
   testing: allButEngines,
   "index.ts": allButEngines,
 };
 
 /** Rooms of which only types may be imported. */
-const typesOnly: Readonly<Record<string, readonly string[]>> = { events: ["policy", "catalog", "confidence", "tiers"] };
+const typesOnly: Readonly<Record<string, readonly string[]>> = {
+  events: ["policy", "catalog", "confidence", "tiers"],
+  patterns: ["events"],
+};
 
 /** Packages that importing `tierwise` loads; everything else is lazy, a peer's type, or a subpath. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   telemetry: ["@opentelemetry/api"],
   runtime: ["@opentelemetry/api", "eventemitter3"],
+  prices: ["@pydantic/genai-prices"],
 };
 
 interface Import {
