@@ -37,6 +37,26 @@ export type {
   When,
 } from "./graph/types/steps.ts";
 
+export type { DemandsSpec } from "./graph/types/demands.ts";
+
+export {
+  assumedTokensPerRequest,
+  escalations,
+  latencyBoundMs,
+  latencyClasses,
+  specificities,
+  type Demands,
+  type Domain,
+  type Escalation,
+  type Interval,
+  type LatencyClass,
+  type Requirements,
+  type Specificity,
+  type Volume,
+  type VolumeSpec,
+  type Workload,
+  type WorkloadSpec,
+} from "./tiers/demands.ts";
 export { complexityTiers, defaultMaxOutputTokens, type Complexity } from "./tiers/complexity.ts";
 export {
   formatLabel,
@@ -52,21 +72,34 @@ export {
 export type { Declassification } from "./tiers/declassify.ts";
 export { flowsTo, formatClearance, type Clearance, type ClearanceSpec } from "./tiers/clearance.ts";
 
-export { createCatalog, type Catalog } from "./catalog/catalog.ts";
+export { amortisedPrice, type OwnHardware } from "./catalog/amortised-price.ts";
+export { createCatalog, type Catalog, type CatalogOptions } from "./catalog/catalog.ts";
 export {
   endpoint,
+  type Anonymiser,
+  type Attestation,
   type CapabilitySpec,
   type Endpoint,
   type EndpointClass,
   type EndpointSpec,
   type Location,
+  type SpeculativeDecoding,
 } from "./catalog/endpoint.ts";
+export { locationClearance } from "./catalog/location-clearance.ts";
 export type { ChatModelFactory, ChatModelLike, EndpointModel, LabelModel, ModelNeeds } from "./catalog/model-like.ts";
-export type { Price, PriceSpec } from "./catalog/price.ts";
+export type { PriceList } from "./catalog/price-list.ts";
+export type { ListedModel, Price, PriceSpec } from "./catalog/price.ts";
 export type { Usage, UsageSource } from "./catalog/usage.ts";
-export type { Candidate, Capabilities } from "./catalog/candidate.ts";
+export { isLocal, p95Of, type Candidate, type Capabilities, type Measured } from "./catalog/candidate.ts";
+
+export { applyProbe } from "./models/apply-probe.ts";
+export { probe, type ProbeOptions, type ProbedCapabilities, type ProbeReport } from "./models/probe.ts";
+export type { Finding as ProbeFinding, ProbeName } from "./models/probe-questions.ts";
 
 export { createPolicy, defaultPolicy, defaultRules, type Policy, type PolicyOptions } from "./policy/policy.ts";
+export { experiment, withExperiments, type ExperimentOptions } from "./policy/experiment.ts";
+export type { PolicySource } from "./policy/policy-source.ts";
+export type { RunKeys } from "./common/bucket.ts";
 export { decide } from "./policy/decide.ts";
 export {
   complexityScore,
@@ -80,16 +113,29 @@ export {
   type ScorecardBand,
   type ScorecardOrientation,
 } from "./policy/scorecard.ts";
-export { explain } from "./policy/explain.ts";
-export type { Decision, DecisionClass, Refusal, Rung } from "./policy/decision.ts";
-export type { Exclusion, StepFacts, TurnRole } from "./policy/facts.ts";
-export type { Rule, RuleOutcome } from "./policy/rule.ts";
+export type { StepScorecard } from "./policy/step-scorecard.ts";
+export { explain, type ExplainFormat } from "./policy/explain.ts";
+export type {
+  Assignment,
+  Decision,
+  DecisionClass,
+  Obligation,
+  Refusal,
+  RuleObligation,
+  Rung,
+} from "./policy/decision.ts";
+export type { Estimate } from "./policy/estimate.ts";
+export type { Conversation, Exclusion, ObservedAnswers, StepFacts, TurnRole } from "./policy/facts.ts";
+export { defaultVolumeBands, volumeRule, type VolumeBands } from "./policy/rules/volume.ts";
+export type { Bounds, Rule, RuleOutcome } from "./policy/rule.ts";
 export type { Confidence, ConfidenceKind } from "./confidence/confidence.ts";
 
 export { createRuntime, type Runtime } from "./runtime/runtime.ts";
 export type { RuntimeOptions } from "./runtime/runtime-options.ts";
+export { diffPlans, type PlanChange, type PlanDiff } from "./runtime/diff-plans.ts";
 export type { Plan, PlannedStep } from "./runtime/plan.ts";
-export type { EventOf, Run, RunOptions, RunResult } from "./runtime/run.ts";
+export type { EventOf, PlanOptions, Run, RunOptions, RunResult } from "./runtime/run.ts";
+export type { EndpointStatus } from "./runtime/endpoint-status.ts";
 export type { HumanRequest } from "./runtime/session.ts";
 export type { LedgerSnapshot, LedgerTotals } from "./runtime/ledger.ts";
 export type { Engine, EngineEvent, EngineHost, EngineRun, Waits, Work } from "./runtime/engine.ts";
@@ -100,9 +146,11 @@ export type {
   AttemptStart,
   Declassified,
   Endorsed,
+  EscalationDeferred,
   HumanAsked,
   PolicyDecision,
   RejectReason,
+  ReviewSampled,
   RunEnd,
   RunEvent,
   RunOutcome,
@@ -147,6 +195,18 @@ export {
   type OwnershipCosts,
   type VolumeCosts,
 } from "./evaluation/calculators.ts";
+export {
+  createRegistry,
+  type Activation,
+  type ActiveVersion,
+  type ModelVersion,
+  type RegisteredVersion,
+  type Registry,
+  type Rollback,
+  type VersionStatus,
+} from "./governance/registry.ts";
+export type { RegistryState } from "./governance/read-state.ts";
+export type { RegistryEntry, VersionRef } from "./governance/registry-history.ts";
 export { auditEntry, type AuditEntry } from "./governance/audit-entry.ts";
 export {
   accuracy,
@@ -158,6 +218,24 @@ export {
   type ScoredAnswer,
   type ThresholdGoal,
 } from "./evaluation/selective.ts";
+
+export { slmOnly, slmOnlyRule } from "./patterns/slm-only.ts";
+export { slmWithEscalation, type EscalationOptions } from "./patterns/slm-with-escalation.ts";
+export {
+  escalationReport,
+  type AnswerCounts,
+  type EscalationCounts,
+  type EscalationReport,
+} from "./patterns/escalation-report.ts";
+export { rag, type RagAnswer, type RagRefs } from "./patterns/rag.ts";
+export type { RagSpec, RetrieverBinding } from "./patterns/rag-options.ts";
+export type { DocumentLike, Passage, RetrieverLike } from "./patterns/retrieve.ts";
+export {
+  domainStack,
+  type DetectedDomains,
+  type DomainStackRefs,
+  type DomainStackSpec,
+} from "./patterns/domain-stack.ts";
 
 export {
   BudgetExceededError,

@@ -2,12 +2,16 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import * as z from "zod";
 import {
   createCatalog,
+  createPolicy,
   createRuntime,
   defaultPolicy,
+  defaultRules,
   DefinitionError,
   endpoint,
   graph,
+  locationClearance,
   TierwiseError,
+  volumeRule,
   type ErrorCode,
   type LabelModel,
 } from "../src/index.ts";
@@ -93,7 +97,7 @@ const graphs: readonly Row[] = [
     attempt: () => replyGraph({ lable: "customer" }),
     message: [
       'graph "support": 1 problem',
-      "  graph.lable: unknown option; known are input, version, label, fields, privacy",
+      "  graph.lable: unknown option; known are input, version, label, fields, privacy, defaults",
     ],
   },
   {
@@ -130,7 +134,7 @@ const graphs: readonly Row[] = [
     attempt: () => replyGraph({}, { complexity: "generaton", prompt: undefined, promt: () => "" }),
     message: [
       'graph "support": 3 problems',
-      "  steps.reply.promt: unknown option; known are needs, when, privacy, timeoutMs, maxOutputTokens, maxLatencyMs, system, complexity, output, prompt, validate",
+      "  steps.reply.promt: unknown option; known are needs, when, privacy, timeoutMs, maxOutputTokens, system, latency, maxLatencyMs, volume, domain, requires, minQuality, escalation, acceptAt, workload, complexity, output, prompt, validate",
       '  steps.reply.complexity: expected one of "classification", "generation", "reasoning", "planning", "agentic", found "generaton"',
       "  steps.reply.prompt: expected a function, found undefined",
     ],
@@ -318,7 +322,7 @@ const catalogs: readonly Row[] = [
         location: wrong("moon"),
         clearance: wrong({ level: "secret" }),
         model: wrong("gpt-4o"),
-        price: wrong("list"),
+        price: wrong("cheap"),
         capabilities: wrong({ tools: "yes", json: true }),
         latency: wrong({ p95: 100 }),
         reasoningTokens: -1,
@@ -326,14 +330,14 @@ const catalogs: readonly Row[] = [
       }),
     message: [
       'endpoint "4o": 11 problems',
-      "  endpoint.clearence: unknown option; known are class, location, clearance, model, price, capabilities, latency, reasoningTokens, provider, standIn",
+      "  endpoint.clearence: unknown option; known are class, location, clearance, model, price, capabilities, latency, reasoningTokens, domains, quality, certified, speculativeDecoding, anonymiser, dataAgreement, attestation, provider, standIn",
       '  name: expected 1 to 64 of A-Z a-z 0-9 _ . - and a letter first, found "4o"',
       '  endpoint.model: expected a LangChain chat model, a factory of one, or a trained classifier, found "gpt-4o"',
+      '  endpoint.price: expected { inputPerMillionTokensUsd, outputPerMillionTokensUsd }, "list" or { list: { provider: "…", model: "…" } }, found "cheap"; leave it out if it is unknown',
       '  endpoint.class: expected one of "slm", "llm", found "SLM"',
       '  endpoint.location: expected one of "in-process", "edge", "on-prem", "cloud", found "moon"',
       '  endpoint.clearance: expected a privacy level (public, internal, customer, regulated, classified), found "secret"',
-      '  endpoint.price: expected { inputPerMillionTokensUsd, outputPerMillionTokensUsd } from 0 to 1,000,000 with at most 6 decimals, found "list"; leave it out if it is unknown',
-      "  endpoint.capabilities.json: unknown option; known are tools, jsonSchema, logprobs, contextTokens",
+      "  endpoint.capabilities.json: unknown option; known are tools, jsonSchema, logprobs, toolsWithLogprobs, contextTokens, languages",
       '  endpoint.capabilities.tools: expected true or false, found "yes"',
       "  endpoint.latency.p95Ms: expected milliseconds above 0, found undefined",
       "  endpoint.reasoningTokens: expected a whole number from 0 to 1000000, found -1",
@@ -354,10 +358,10 @@ const catalogs: readonly Row[] = [
   {
     name: "a price that has more decimals than a pico-dollar a token",
     code: "CATALOG_INVALID",
-    attempt: () => endpoint("gpt", { ...gpt, price: { ...priced, inputPerMillionTokensUsd: 0.1234567 } }),
+    attempt: () => endpoint("gpt", { ...gpt, price: { ...priced, inputPerMillionTokensUsd: 1.1234567 } }),
     message: [
       'endpoint "gpt": 1 problem',
-      "  endpoint.price: expected { inputPerMillionTokensUsd, outputPerMillionTokensUsd } from 0 to 1,000,000 with at most 6 decimals, found an object; leave it out if it is unknown",
+      "  endpoint.price.inputPerMillionTokensUsd: expected at most 6 decimals, found 1.1234567; round it up, so that no budget counts too little",
     ],
   },
   {
@@ -401,7 +405,7 @@ const runtimes: readonly Row[] = [
     attempt: () => defaultPolicy(wrong({ acceptAt: "0.9", acceptat: 0.9 })),
     message: [
       "policy: 2 problems",
-      "  policy.acceptat: unknown option; known are acceptAt",
+      "  policy.acceptat: unknown option; known are acceptAt, routeAt, reviewRatio",
       '  policy.acceptAt: expected a number from 0 to 1, found "0.9"',
     ],
   },
@@ -414,17 +418,19 @@ const runtimes: readonly Row[] = [
           catalogue: [],
           telemetry: { content: "on", redact: true },
           requireLabels: "yes",
+          feedback: 0,
           onHuman: { ask: "me" },
         }),
       ),
     message: [
-      "createRuntime: 7 problems",
-      "  runtime.catalogue: unknown option; known are catalog, policy, telemetry, onHuman, requireLabels, clock, engine",
+      "createRuntime: 8 problems",
+      "  runtime.catalogue: unknown option; known are catalog, policy, telemetry, onHuman, requireLabels, feedback, clock, engine",
       "  runtime.catalog: expected what createCatalog(...) returns, found undefined",
-      "  runtime.policy: expected a policy such as defaultPolicy(), found undefined",
+      "  runtime.policy: expected a policy such as defaultPolicy(), or a registry, found undefined",
       "  runtime.telemetry.redact: unknown option; known are content, tracerProvider",
       '  runtime.telemetry.content: expected one of "off", found "on"',
       '  runtime.requireLabels: expected true or false, found "yes"',
+      "  runtime.feedback: expected true or false, found 0",
       '  runtime.onHuman.ask: expected a function, found "me"',
     ],
   },
@@ -502,12 +508,12 @@ const plans: readonly Row[] = [
         prompt: () => "",
       } as const;
       const refs = { one: g.model("one", spec), two: g.model("two", spec) };
-      return runtimeOf(endpoint("gpt", gpt)).run(g.output(refs), input);
+      return runtimeOf(endpoint("gpt", { ...gpt, clearance: "internal" })).run(g.output(refs), input);
     },
     message: [
       'graph "support" with this catalog: 2 problems',
-      '  steps.one: step "one" -> "gpt": the data is customer{}; "gpt" declares no clearance (public). If it may see this data: endpoint("gpt", { clearance: "customer" }); otherwise add an endpoint that may.',
-      '  steps.two: step "two" -> "gpt": the data is customer{}; "gpt" declares no clearance (public). If it may see this data: endpoint("gpt", { clearance: "customer" }); otherwise add an endpoint that may.',
+      '  steps.one: step "one" -> "gpt": the data is customer{}; "gpt" is cleared for internal{}. If it may see this data: endpoint("gpt", { clearance: "customer" }); otherwise add an endpoint that may.',
+      '  steps.two: step "two" -> "gpt": the data is customer{}; "gpt" is cleared for internal{}. If it may see this data: endpoint("gpt", { clearance: "customer" }); otherwise add an endpoint that may.',
     ],
   },
   {
@@ -549,7 +555,7 @@ const plans: readonly Row[] = [
     message: [
       'step "reply": no eligible endpoint for public{}; 1 refused',
       "  phi: tier-ladder: reasoning needs a large model: no certified gate for a small one",
-      "Fix: add a large model that may see the data, or wire a person with createRuntime({ onHuman }).",
+      "Fix: add a large model that may see the data, or wire a person who may with createRuntime({ onHuman }).",
     ],
   },
   {
@@ -735,7 +741,286 @@ const failures: readonly Row[] = [
   },
 ];
 
-const rows = [...graphs, ...catalogs, ...runtimes, ...plans, ...runOptions, ...inputs, ...failures];
+/** A policy whose rules are the default ones and these. */
+const policyOf = (...rules: readonly unknown[]) =>
+  createPolicy({ name: "own", version: "1", rules: [...defaultRules, ...rules.map(wrong)] });
+/** A rule that does nothing but leave what it says. */
+const leaves = (name: string, only: unknown) => ({ name, version: "1", only, apply: () => ({}) });
+const first = defaultRules.length;
+
+/** One step that carries what no endpoint is cleared for, once for each name. */
+const stepsNamed = (...names: readonly string[]) => {
+  const g = graph("support", { ...ticketInput, label: { level: "customer", compartments: ["pii"] } });
+  const spec = { needs: { request: g.input }, complexity: "generation", output: z.string(), prompt: () => "" } as const;
+  return g.output(Object.fromEntries(names.map((name) => [name, g.model(name, spec)])));
+};
+
+const policies: readonly Row[] = [
+  {
+    name: "rules that leave no place together",
+    code: "RUNTIME_INVALID",
+    attempt: () =>
+      policyOf(leaves("inside", { locations: ["on-prem", "edge"] }), leaves("hosted", { locations: ["cloud"] })),
+    message: [
+      "policy: 1 problem",
+      '  policy.rules: contradict each other: "inside" leaves only on-prem, edge, "hosted" leaves only cloud; together no endpoint is left. Drop one of them.',
+    ],
+  },
+  {
+    name: "rules that leave no class together, beside one that leaves both",
+    code: "RUNTIME_INVALID",
+    attempt: () =>
+      policyOf(
+        leaves("small", { classes: ["slm"], locations: ["cloud"] }),
+        leaves("either", { classes: ["llm", "slm"] }),
+        leaves("large", { classes: ["llm"], locations: ["cloud"] }),
+      ),
+    message: [
+      "policy: 1 problem",
+      '  policy.rules: contradict each other: "small" leaves only slm, "either" leaves only llm, slm, "large" leaves only llm; together no endpoint is left. Drop one of them.',
+    ],
+  },
+  {
+    name: "bounds of rules that are none",
+    code: "RUNTIME_INVALID",
+    attempt: () =>
+      policyOf(
+        leaves("a", { classes: ["slm", "mlm"] }),
+        leaves("b", { location: ["cloud"] }),
+        leaves("c", { locations: "cloud" }),
+        leaves("d", { locations: [] }),
+        leaves("e", "slm"),
+      ),
+    message: [
+      "policy: 5 problems",
+      `  policy.rules[${first}].only.classes: expected some of slm, llm, found "mlm"`,
+      `  policy.rules[${first + 1}].only.location: unknown option; known are classes, locations`,
+      `  policy.rules[${first + 2}].only.locations: expected an array of texts that are not empty, found "cloud"`,
+      `  policy.rules[${first + 3}].only.locations: expected some of in-process, edge, on-prem, cloud, found none; leave it out`,
+      `  policy.rules[${first + 4}].only: expected an object of options, found "slm"`,
+    ],
+  },
+  {
+    name: "a rule called like a gate, and one that is there already",
+    code: "RUNTIME_INVALID",
+    attempt: () => policyOf(leaves("clearance", {}), leaves("latency", {})),
+    message: [
+      "policy: 2 problems",
+      `  policy.rules[${first}].name: "clearance" is taken by a gate or another rule; names must differ`,
+      `  policy.rules[${first + 1}].name: "latency" is taken by a gate or another rule; names must differ`,
+    ],
+  },
+  {
+    name: "settings of a policy that are no shares",
+    code: "RUNTIME_INVALID",
+    attempt: () => defaultPolicy(wrong({ acceptAt: NaN, routeAt: "0.8", reviewRatio: 5 })),
+    message: [
+      "policy: 3 problems",
+      "  policy.acceptAt: expected a number from 0 to 1, found NaN",
+      '  policy.routeAt: expected a number from 0 to 1, found "0.8"',
+      "  policy.reviewRatio: expected a number from 0 to 1, found 5",
+    ],
+  },
+  {
+    name: "volume bands that are none",
+    code: "RUNTIME_INVALID",
+    attempt: () => volumeRule(wrong({ hybridFrom: -1, ownSlmFrom: "30M", ownFrom: 1 })),
+    message: [
+      "volumeRule: 4 problems",
+      "  bands.ownFrom: unknown option; known are hybridFrom, ownSlmFrom, ownLlmFrom",
+      "  bands.hybridFrom: expected tokens a month, 0 or more, found -1",
+      '  bands.ownSlmFrom: expected tokens a month, 0 or more, found "30M"',
+      "  bands.ownLlmFrom: expected tokens a month, 0 or more, found undefined",
+    ],
+  },
+  {
+    name: "a reasoning step with small models only, and a person who may not see its data",
+    code: "HUMAN_REQUIRED",
+    attempt: () =>
+      createRuntime({
+        catalog: createCatalog([endpoint("phi", { ...phi, clearance: "customer" })]),
+        policy: defaultPolicy(),
+        onHuman: { ask: () => Promise.resolve(canary), clearance: "internal" },
+      }).run(replyGraph({ label: "customer" }, { complexity: "reasoning" }), input),
+    message: [
+      'step "reply": no eligible endpoint for customer{}; 1 refused',
+      "  phi: tier-ladder: reasoning needs a large model: no certified gate for a small one",
+      "Fix: add a large model that may see the data, or wire a person who may with createRuntime({ onHuman }).",
+    ],
+  },
+  {
+    name: "a policy for large models only, and a small one",
+    code: "NO_ELIGIBLE_ENDPOINT",
+    attempt: () =>
+      createRuntime({
+        catalog: createCatalog([endpoint("phi", phi)]),
+        policy: policyOf(leaves("large-only", { classes: ["llm"] })),
+      }).run(replyGraph(), input),
+    message: [
+      'step "reply": no eligible endpoint for public{}; 1 refused',
+      "  phi: large-only: is a slm; only llm may be asked",
+      "Fix: add an endpoint that can do the work and may see the data, or loosen the rule above that was meant otherwise.",
+    ],
+  },
+  {
+    name: "several steps and no clearance anywhere, in one sentence",
+    code: "NO_ELIGIBLE_ENDPOINT",
+    attempt: () =>
+      runtimeOf(endpoint("gpt", gpt), endpoint("phi", phi)).run(stepsNamed("a", "b", "c", "d", "e", "f"), input),
+    message: [
+      'graph "support": no endpoint of the catalog declares a clearance, so all may see public data only; 6 steps carry up to customer{pii} ("a", "b", "c", "d", "e", …). Write endpoint("gpt", { clearance: { level: "customer", compartments: ["pii"] } }) for those that may see it.',
+    ],
+  },
+  {
+    name: "demands of which everything is wrong, all in one error",
+    code: "GRAPH_INVALID",
+    attempt: () =>
+      replyGraph(
+        {},
+        {
+          ...{ latency: "fast", maxLatencyMs: 300, volume: { requestsPerDay: 1, tokensPerMonth: 1 } },
+          domain: { name: "legal", specificity: "hihg" },
+          requires: { tool: true, languages: ["de", 7], contextTokens: 0 },
+          ...{ minQuality: 1.2, escalation: "maybe", acceptAt: -1 },
+          workload: { inputTokens: { low: 5, high: 1 }, outputTokens: -1, turns: 0, escalationRatio: 2, tokens: 1 },
+        },
+      ),
+    message: [
+      'graph "support": 14 problems',
+      "  steps.reply.workload.tokens: unknown option; known are inputTokens, outputTokens, turns, escalationRatio",
+      "  steps.reply.workload.inputTokens: expected a number from 0 to 1000000000, or { low, high } of two such, the lower one first, found { low: 5, high: 1 }",
+      "  steps.reply.workload.outputTokens: expected a number from 0 to 1000000000, or { low, high } of two such, the lower one first, found -1",
+      "  steps.reply.workload.turns: expected a number from 1 to 100, or { low, high } of two such, the lower one first, found 0",
+      "  steps.reply.workload.escalationRatio: expected a number from 0 to 1, found 2",
+      "  steps.reply.latency: give either latency or maxLatencyMs: a class is a bound of its own",
+      "  steps.reply.volume: expected { requestsPerDay } or { tokensPerMonth }, one of them, found an object",
+      '  steps.reply.domain.specificity: expected one of "general", "specific", "high", "multi", found "hihg"',
+      "  steps.reply.requires.tool: unknown option; known are tools, jsonSchema, logprobs, contextTokens, languages",
+      "  steps.reply.requires.contextTokens: expected a whole number from 1 to 1000000000, found 0",
+      "  steps.reply.requires.languages: expected an array of texts that are not empty, found an array with 7",
+      "  steps.reply.minQuality: expected a number from 0 to 1, found 1.2",
+      '  steps.reply.escalation: expected one of "never", "allowed", "human", found "maybe"',
+      "  steps.reply.acceptAt: expected a number from 0 to 1, found -1",
+    ],
+  },
+  {
+    name: "demands that are nothing of their kind",
+    code: "GRAPH_INVALID",
+    attempt: () =>
+      replyGraph({}, { latency: "slow", volume: 5e6, domain: "my field", requires: "tools", workload: { low: 1 } }),
+    message: [
+      'graph "support": 7 problems',
+      "  steps.reply.workload.low: unknown option; known are inputTokens, outputTokens, turns, escalationRatio",
+      "  steps.reply.workload.inputTokens: expected a number from 0 to 1000000000, or { low, high } of two such, the lower one first, found undefined",
+      "  steps.reply.workload.outputTokens: expected a number from 0 to 1000000000, or { low, high } of two such, the lower one first, found undefined",
+      '  steps.reply.latency: expected one of "real-time", "fast", "interactive", "batch", found "slow"',
+      "  steps.reply.volume: expected { requestsPerDay } or { tokensPerMonth }, one of them, found 5000000",
+      '  steps.reply.domain.name: expected 1 to 64 of A-Z a-z 0-9 _ . - and a letter first, found "my field"',
+      '  steps.reply.requires: expected an object of options, found "tools"',
+    ],
+  },
+  {
+    name: "a volume below nothing",
+    code: "GRAPH_INVALID",
+    attempt: () => replyGraph({}, { volume: { requestsPerDay: -1 } }),
+    message: [
+      'graph "support": 1 problem',
+      "  steps.reply.volume.requestsPerDay: expected a number from 0 to 1e15, found -1",
+    ],
+  },
+  {
+    name: "a volume that is no number, and a bound of nothing",
+    code: "GRAPH_INVALID",
+    attempt: () => replyGraph({}, { volume: { tokensPerMonth: NaN }, maxLatencyMs: 0 }),
+    message: [
+      'graph "support": 2 problems',
+      "  steps.reply.maxLatencyMs: expected a whole number from 1 to 86400000, found 0",
+      "  steps.reply.volume.tokensPerMonth: expected a number from 0 to 1e15, found NaN",
+    ],
+  },
+  {
+    name: "misspelt defaults of a graph, told once and not for every step",
+    code: "GRAPH_INVALID",
+    attempt: () => replyGraph({ defaults: { latencyMs: 500, complexity: "generation", escalation: "maybe" } }),
+    message: [
+      'graph "support": 3 problems',
+      "  graph.defaults.latencyMs: unknown option; known are latency, maxLatencyMs, volume, domain, requires, minQuality, escalation, acceptAt, workload",
+      "  graph.defaults.complexity: unknown option; known are latency, maxLatencyMs, volume, domain, requires, minQuality, escalation, acceptAt, workload",
+      '  graph.defaults.escalation: expected one of "never", "allowed", "human", found "maybe"',
+    ],
+  },
+  {
+    name: "an endpoint whose facts are none, all in one error",
+    code: "CATALOG_INVALID",
+    attempt: () =>
+      endpoint("phi", {
+        ...phi,
+        quality: 1.2,
+        certified: wrong({ tiers: ["reasoning", "thinking"] }),
+        speculativeDecoding: { draftModel: "tiny", speedup: 0.5 },
+        anonymiser: wrong({ name: "digits" }),
+        dataAgreement: wrong({ by: "legal", on: "2026-03-01" }),
+        attestation: { by: "ops", reason: " " },
+        capabilities: { languages: wrong("de"), contextTokens: 1.5 },
+        domains: [""],
+      }),
+    message: [
+      'endpoint "phi": 11 problems',
+      "  endpoint.capabilities.contextTokens: expected a whole number from 1 to 1000000000, found 1.5",
+      '  endpoint.capabilities.languages: expected an array of texts that are not empty, found "de"',
+      '  endpoint.domains: expected an array of texts that are not empty, found an array with ""',
+      "  endpoint.quality: expected a number from 0 to 1, found 1.2",
+      '  endpoint.certified.tiers: expected some of classification, generation, reasoning, planning, agentic, found "thinking"',
+      "  endpoint.certified.evidence: expected a text that is not empty, found undefined",
+      "  endpoint.speculativeDecoding.speedup: expected a number from 1 to 10, found 0.5",
+      "  endpoint.anonymiser.redact: expected a function, found undefined",
+      "  endpoint.dataAgreement.on: unknown option; known are by, reason",
+      "  endpoint.dataAgreement.reason: expected a text that is not empty, found undefined",
+      '  endpoint.attestation.reason: expected a text that is not empty, found " "',
+    ],
+  },
+  {
+    name: "an endpoint that is certified for nothing, and qualities that are none",
+    code: "CATALOG_INVALID",
+    attempt: () => {
+      const certified = { tiers: [], evidence: "evaluation of 2026-10-12" };
+      return endpoint("phi", { ...phi, certified, quality: wrong({ reasoning: 2, speed: 1 }) });
+    },
+    message: [
+      'endpoint "phi": 3 problems',
+      "  endpoint.quality.speed: unknown option; known are classification, generation, reasoning, planning, agentic",
+      "  endpoint.quality.reasoning: expected a number from 0 to 1, found 2",
+      "  endpoint.certified.tiers: expected some of classification, generation, reasoning, planning, agentic, found none",
+    ],
+  },
+  {
+    name: "a quality in words",
+    code: "CATALOG_INVALID",
+    attempt: () => endpoint("phi", { ...phi, quality: wrong("good") }),
+    message: [
+      'endpoint "phi": 1 problem',
+      '  endpoint.quality: expected a number from 0 to 1, or one by tier, found "good"',
+    ],
+  },
+  {
+    name: "what is no endpoint, under the strict preset",
+    code: "CATALOG_INVALID",
+    attempt: () => locationClearance([wrong({ name: "phi" }), wrong(undefined)]),
+    message: [
+      "locationClearance: 2 problems",
+      "  endpoints[0]: expected what endpoint(...) returns, found an object",
+      "  endpoints[1]: expected what endpoint(...) returns, found undefined",
+    ],
+  },
+  {
+    name: "no endpoints at all, under the strict preset",
+    code: "CATALOG_INVALID",
+    attempt: () => locationClearance(wrong(undefined)),
+    message: ["locationClearance: 1 problem", "  endpoints: expected an array of endpoints, found undefined"],
+  },
+];
+
+const rows = [...graphs, ...catalogs, ...runtimes, ...plans, ...runOptions, ...inputs, ...failures, ...policies];
 
 async function errorOf(attempt: () => unknown): Promise<unknown> {
   try {
@@ -765,6 +1050,19 @@ describe("wrong inputs", () => {
     expect(told).not.toContain("4711");
     expect(error.message).not.toMatch(/^\s*at .+:\d+/m);
     expect(error.message).not.toMatch(/undefined is not|Cannot read prop|\/src\/|node_modules/);
+  });
+
+  it("do not count a ladder that ends in the person who is wired among them", async () => {
+    const asked: string[] = [];
+    const runtime = createRuntime({
+      catalog: createCatalog([endpoint("phi", phi)]),
+      policy: defaultPolicy(),
+      onHuman: { ask: ({ step }) => (asked.push(step), Promise.resolve("fine")) },
+    });
+    const reasoning = replyGraph({}, { complexity: "reasoning" });
+    expect(runtime.plan(reasoning).problems).toEqual([]);
+    expect((await runtime.run(reasoning, input)).output).toEqual({ reply: "fine" });
+    expect(asked).toEqual(["reply"]);
   });
 
   it("are more than thirty, each with a name of its own", () => {

@@ -51,7 +51,7 @@ describe("plan of the design's example", () => {
     expect(plan.problems).toEqual([]);
     expect(() => plan.check()).not.toThrow();
     expect(plan.privacy).toBe("labelled");
-    expect(plan.steps.map(({ estimateUsd }) => estimateUsd)).toEqual(Array(4).fill("unknown"));
+    expect(plan.steps.map(({ decision }) => decision.estimate)).toEqual(Array(4).fill("unknown"));
     expect(plan.toTable()).toContain("phi4 (slm) then gpt (llm)");
   });
 
