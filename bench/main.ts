@@ -7,6 +7,7 @@
 const benches: Readonly<Record<string, () => Promise<{ run(): boolean | Promise<boolean> }>>> = {
   embedded: () => import("./embedded.ts"),
   routing: () => import("./routing.ts"),
+  decide: () => import("./decide.ts"),
 };
 
 const name = process.argv[2] ?? "";

@@ -27,7 +27,15 @@ function standIn(size: string): EndpointModel {
 function answer({ messages }: ScriptedCall): ScriptedReply {
   const text = messages.map(({ content }) => content).join("\n");
   if (text.includes("Choose the one label")) return { text: /- (\w+)/.exec(text)?.[1] ?? "uncertain" };
-  if (text.includes("JSON Schema"))
-    return { text: '{"value":["(scripted stand-in) Why?","(scripted stand-in) So what?"]}' };
+  if (text.includes("JSON Schema")) return { text: JSON.stringify(objectFor(text)) };
   return { text: "(scripted stand-in) Two sentences would stand here." };
+}
+
+/** An answer for each shape that the examples ask for; it names the first passage as its source, and the first domain. */
+function objectFor(text: string): object {
+  if (text.includes('"sources"'))
+    return { text: "(scripted stand-in) An answer.", sources: [/^\[(.+?)\]/m.exec(text)?.[1]] };
+  if (text.includes('"questions"')) return { questions: [] };
+  if (text.includes('"domain"')) return { domain: /"enum":\["(.+?)"/.exec(text)?.[1] };
+  return { value: ["(scripted stand-in) Why?", "(scripted stand-in) So what?"] };
 }

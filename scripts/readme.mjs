@@ -19,7 +19,15 @@ const sources = {
   demo: () => print("examples/support-desk/main.ts"),
   file: (name) => readFileSync(join(root, name), "utf8").trimEnd(),
   error: () => print("scripts/first-clearance.mjs"),
+  scenario: (number) => section(print("examples/scenarios/main.ts"), number),
 };
+
+/** One scenario of the eight, by its number. */
+function section(text, number) {
+  const start = text.indexOf(`## ${number} `);
+  if (start === -1) throw new Error(`there is no scenario ${number}`);
+  return text.slice(start, text.indexOf("\n\n", start));
+}
 
 /** Times, trace ids and the order of spans that ran side by side differ from run to run; nothing else may. */
 function comparable(text) {
@@ -36,7 +44,7 @@ function comparable(text) {
     .join("\n");
 }
 
-const block = /<!-- (demo|file|error) ?(\S*) -->\n(```\w*\n)([\s\S]*?)(```\n)/g;
+const block = /<!-- (demo|file|error|scenario) ?(\S*) -->\n(```\w*\n)([\s\S]*?)(```\n)/g;
 let stale = 0;
 const updated = readFileSync(path, "utf8").replaceAll(block, (...match) => {
   const [whole, kind, name, open, body] = match;

@@ -61,6 +61,7 @@ const triage = g.classify("triage", {
   needs: { request: g.input },
   labels: topics,
   text: ({ request }) => request.ticket,
+  workload: { inputTokens: { low: 10, high: 200 }, outputTokens: { low: 1, high: 8 } },
   endorse: { reason: "one of ten topics; the text itself goes no further" },
 });
 
@@ -129,6 +130,10 @@ const resolve = g.agent("resolve", {
     amountCents: z.int().min(0).max(100_000),
     articleId: z.enum(["none", ...articleIds]),
   }),
+  workload: {
+    ...{ inputTokens: { low: 150, high: 600 }, outputTokens: { low: 20, high: 100 } },
+    turns: { low: 2, high: 4 },
+  },
   prompt: ({ topic: { topic: found }, latest: { orderId, item, status, totalCents }, customer: { tier } }) =>
     `A ${tier} customer wrote about: ${found}\nLatest order: ${orderId}, ${item}, ${status}, ${totalCents} cents\n` +
     "Look up the help articles and the order history. Refund only an order that came back. " +
@@ -159,6 +164,7 @@ const reply = g.model("reply", {
   needs: { customer, topic, latest, outcome: g.orElse(outcome, passedOn), article },
   complexity: "generation",
   output: z.string().max(2_000),
+  workload: { inputTokens: { low: 100, high: 400 }, outputTokens: { low: 40, high: 200 }, escalationRatio: 0.15 },
   prompt: ({ customer: { firstName }, topic: { topic: about }, latest: { item }, outcome: done, article: help }) =>
     `Write a short, friendly reply to ${firstName} about their request (${about}).\nTheir latest order: ${item}\n` +
     `What was done: ${done.action}, ${done.amountCents} cents\nHelp article: ${help}\nStart with "Hi ${firstName},".`,
