@@ -72,6 +72,7 @@ export {
 export type { Declassification } from "./tiers/declassify.ts";
 export { flowsTo, formatClearance, type Clearance, type ClearanceSpec } from "./tiers/clearance.ts";
 
+export { classOfSize } from "./catalog/class-of-size.ts";
 export { amortisedPrice, type OwnHardware } from "./catalog/amortised-price.ts";
 export { createCatalog, type Catalog, type CatalogOptions } from "./catalog/catalog.ts";
 export {
@@ -113,6 +114,7 @@ export {
   type ScorecardBand,
   type ScorecardOrientation,
 } from "./policy/scorecard.ts";
+export { useCaseTiers, type UseCase } from "./policy/use-cases.ts";
 export type { StepScorecard } from "./policy/step-scorecard.ts";
 export { explain, type ExplainFormat } from "./policy/explain.ts";
 export type {
@@ -163,6 +165,13 @@ export type {
 } from "./events/event.ts";
 export type { Clock } from "./common/clock.ts";
 
+export {
+  pilotVerdict,
+  type PilotGoal,
+  type PilotOutcome,
+  type PilotShortfall,
+  type PilotVerdict,
+} from "./evaluation/pilot.ts";
 export { areaUnderRoc, brierScore } from "./evaluation/gate-quality.ts";
 export {
   averageGapRecovered,

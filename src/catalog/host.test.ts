@@ -14,14 +14,8 @@ const insideHosts = [
 ];
 
 const publicHosts = [
-  ...[
-    "api.openai.com",
-    "API.OPENAI.COM",
-    "api.openai.com.",
-    "localhost.evil.com",
-    ...["internal.evil.com", "phi4.internal.evil.com", "x.localhost.evil.com"],
-    "local.evil.com",
-  ],
+  ...["api.openai.com", "API.OPENAI.COM", "api.openai.com.", "localhost.evil.com", "x.localhost.evil.com"],
+  ...["internal.evil.com", "phi4.internal.evil.com", "local.evil.com", "gpu.lan.evil.com"],
   ...["localhost。evil.com", "evil-internal.com", "home.arpa", "10.0.0.1.evil.com", "127.0.0.1.nip.io"],
   ...["8.8.8.8", "11.0.0.1", "9.255.255.255", "126.0.0.1", "128.0.0.1", "172.15.0.1", "172.32.0.1", "192.167.1.1"],
   ...["192.169.0.1", "169.253.0.1", "169.255.0.1", "100.64.0.1", "0.0.0.0"],
