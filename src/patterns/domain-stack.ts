@@ -21,7 +21,7 @@ export interface DomainStackSpec<D extends string, O> {
   readonly domains: readonly D[];
   /** Schema of the answer, the same for all domains. */
   readonly output: SchemaOf<O>;
-  /** @param domain `undefined` for the general answer */
+  /** Its `domain` is `undefined` for the general answer. */
   readonly prompt: (request: { readonly text: string; readonly domain: D | undefined }) => string;
   /** How hard answering is. @default "generation" */
   readonly complexity?: Complexity;
