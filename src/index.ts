@@ -212,6 +212,8 @@ export {
   type RegisteredVersion,
   type Registry,
   type Rollback,
+  type Signed,
+  type Subject,
   type VersionStatus,
 } from "./governance/registry.ts";
 export type { RegistryState } from "./governance/read-state.ts";

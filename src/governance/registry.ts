@@ -20,10 +20,12 @@ export interface ModelVersion {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
-type Subject =
+/** A policy or a model, by its name. */
+export type Subject =
   { readonly policy: string; readonly model?: undefined } | { readonly model: string; readonly policy?: undefined };
 
-interface Signed {
+/** Who changed what is active, and why. */
+export interface Signed {
   readonly by: string;
   readonly reason: string;
 }

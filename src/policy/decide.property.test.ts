@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -5,42 +6,26 @@ import {
   endpointCase,
   exclusionRule,
   label,
+  oneMore,
   stepFacts,
-  workload,
 } from "../../test/support/decision-arbitraries.ts";
-import { fickle, hostileRules, imageOf, nonsense, thrown, vandal } from "../../test/support/hostile-rules.ts";
+import { anyPolicy, imageOf, policyOf } from "../../test/support/hostile-rules.ts";
 import { propertyRuns } from "../../test/support/property-runs.ts";
-import { candidate, facts, ladderOf } from "../../test/support/step-cases.ts";
+import { beyond, candidate, ladderOf, namedIn } from "../../test/support/step-cases.ts";
 import type { Candidate } from "../catalog/candidate.ts";
 import { flowsTo } from "../tiers/clearance.ts";
 import { isAtLeast, join, type Label } from "../tiers/label.ts";
 import { decide } from "./decide.ts";
 import type { Decision } from "./decision.ts";
-import { estimateOf } from "./estimate.ts";
 import type { Exclusion, StepFacts } from "./facts.ts";
-import { defaultPolicy, defaultRules, withIdentity, type Policy } from "./policy.ts";
-import type { Rule } from "./rule.ts";
+import { defaultPolicy, defaultRules, type Policy } from "./policy.ts";
 
 const policy = defaultPolicy();
 /** Nothing but the gates. */
 const bare = policyOf([]);
 
-function policyOf(rules: readonly Rule[]): Policy {
-  return withIdentity({ name: "own", version: "1", rules, acceptAt: 0.85, routeAt: 0.9 });
-}
-
-/** The default policy, alone or with rules of anybody before and after its own. */
-const anyPolicy: fc.Arbitrary<Policy> = fc.oneof(
-  { weight: 1, arbitrary: fc.constant(policy) },
-  {
-    weight: 3,
-    arbitrary: fc
-      .tuple(hostileRules("before", 2), fc.boolean(), hostileRules("after", 3))
-      .map(([before, hasDefaults, after]) => policyOf([...before, ...(hasDefaults ? defaultRules : []), ...after])),
-  },
-);
-
-const outcomes = fc.array(exclusionRule, { minLength: 1, maxLength: 4 });
+/** A step, and what became in turn of everybody who was asked. */
+const asked = fc.record({ step: stepFacts, ends: fc.array(exclusionRule, { minLength: 1, maxLength: 4 }) });
 
 /**
  * Every decision that a step can come to: each time the head of the ladder failed, was not accepted or could not be paid
@@ -63,25 +48,17 @@ function untilNobodyIsLeft(
   }
 }
 
-/** Everybody whom a decision names as one to be asked, now or later. */
-function namedIn({ ladder, obligations }: Decision): readonly string[] {
-  const obliged = obligations.flatMap((obligation) => {
-    if (obligation.type === "sample-for-review") return [];
-    return obligation.type === "redact-first" ? [obligation.endpoint] : obligation.endpoints;
-  });
-  return [...ladder.map(({ endpoint }) => endpoint), ...obliged];
+function nameOf({ endpoint }: Candidate): string {
+  return endpoint.name;
 }
 
 function clearedFor(data: Label, all: readonly Candidate[]): readonly string[] {
-  return all.filter(({ endpoint }) => flowsTo(data, endpoint.clearance)).map(({ endpoint }) => endpoint.name);
+  return all.filter(({ endpoint }) => flowsTo(data, endpoint.clearance)).map(nameOf);
 }
 
 function locationsOf(names: readonly string[], all: readonly Candidate[]): ReadonlySet<string> {
   return new Set(all.filter(({ endpoint }) => names.includes(endpoint.name)).map(({ endpoint }) => endpoint.location));
 }
-
-const within = (part: readonly string[], whole: readonly string[]): readonly string[] =>
-  part.filter((name) => !whole.includes(name));
 
 describe("any catalog, step and policy", () => {
   it("are such that every kind of decision occurs, or the properties below would say little", () => {
@@ -104,22 +81,22 @@ describe("any catalog, step and policy", () => {
       expect(
         share(({ obligations }) => obligations.some((one) => one.type === type)),
         type,
-      ).toBeGreaterThan(0.01);
+      ).toBeGreaterThan(0.003);
     for (const flag of ["no-llm", "no-slm", "no-domain-model", "warm-cache", "cost-guard", "unhealthy"])
       expect(
         share(({ flags }) => flags.some((one) => one.startsWith(flag))),
         flag,
       ).toBeGreaterThan(0);
     expect(share(({ estimate }) => estimate !== "unknown")).toBeGreaterThan(0.2);
-    expect(share(({ ladder }) => ladder.length > 8)).toBeGreaterThan(0.01);
+    expect(share(({ ladder }) => ladder.length > 8)).toBeGreaterThan(0.003);
   });
 
   it("name nobody who may not see the data, now or later, however often they are asked, and come to an end", () => {
     fc.assert(
-      fc.property(anyPolicy, candidates, stepFacts, outcomes, (rules, all, step, ends) => {
+      fc.property(anyPolicy, candidates, asked, (rules, all, { step, ends }) => {
         const cleared = clearedFor(step.label, all);
         for (const decision of untilNobodyIsLeft(rules, { all, step, ends })) {
-          expect(within(namedIn(decision), cleared)).toEqual([]);
+          expect(beyond(namedIn(decision), cleared)).toEqual([]);
           expect(decision.label).toEqual(step.label);
           if (decision.class === "human") expect(step.human && flowsTo(step.label, step.human)).toBe(true);
         }
@@ -128,85 +105,73 @@ describe("any catalog, step and policy", () => {
     );
   });
 
-  it("ask nobody twice, nobody who was tried, and nobody without a worst case under a money cap", () => {
-    fc.assert(
-      fc.property(anyPolicy, candidates, stepFacts, (rules, all, step) => {
-        const ladder = ladderOf(decide(rules, all, step));
-        expect(new Set(ladder).size).toBe(ladder.length);
-        for (const name of ladder) {
-          const { endpoint, capabilities } = all.find((one) => one.endpoint.name === name)!;
-          expect(step.excluded.some((exclusion) => exclusion.endpoint === name)).toBe(false);
-          if (step.moneyCapped) expect(endpoint.price !== undefined && capabilities.outputLimit).toBe(true);
-        }
-      }),
-      propertyRuns,
-    );
-  });
-
-  it("account for every candidate once: on the ladder, or refused with the rule that did it", () => {
-    fc.assert(
-      fc.property(anyPolicy, candidates, stepFacts, (rules, all, step) => {
-        const { ladder, refused } = decide(rules, all, step);
-        const placed = [...ladder, ...refused].map(({ endpoint }) => endpoint);
-        expect(placed.toSorted()).toEqual(all.map(({ endpoint }) => endpoint.name).toSorted());
-        const known = ["clearance", "excluded", "money", ...rules.rules.map(({ name }) => name)];
-        expect(
-          within(
-            refused.map(({ rule }) => rule),
-            known,
-          ),
-        ).toEqual([]);
-        const byClearance = refused.filter(({ rule }) => rule === "clearance").map(({ endpoint }) => endpoint);
-        const uncleared = all.filter(({ endpoint }) => !flowsTo(step.label, endpoint.clearance));
-        expect(byClearance.toSorted()).toEqual(uncleared.map(({ endpoint }) => endpoint.name).toSorted());
-      }),
-      propertyRuns,
-    );
-  });
-
-  it("give a class that fits the ladder, who follows it later, and the person", () => {
+  it("keep every gate, account for everybody, and say which class it is", () => {
     fc.assert(
       fc.property(anyPolicy, candidates, stepFacts, (rules, all, step) => {
         const decision = decide(rules, all, step);
-        const { endpoint: later } = Object.groupBy(decision.obligations, ({ type }) =>
-          type === "escalate-later" ? "endpoint" : "other",
-        ) as { endpoint?: readonly { endpoints: readonly string[] }[] };
-        const classOf = (name: string) => all.find(({ endpoint }) => endpoint.name === name)!.endpoint.class;
-        const asked = decision.ladder.map((rung) => rung.class);
-        const classes = new Set([...asked, ...(later ?? []).flatMap(({ endpoints }) => endpoints.map(classOf))]);
-        if (asked.length > 0) expect(decision.class).toBe(classes.size === 2 ? "hybrid" : asked[0]);
-        else expect(["human", "refused"]).toContain(decision.class);
+        expectGatesKept(decision, all, step);
+        expectEverybodyAccountedFor(decision, all, step);
+        const known = ["clearance", "excluded", "money", ...rules.rules.map(({ name }) => name)];
+        expect(decision.refused.filter(({ rule }) => !known.includes(rule))).toEqual([]);
+        expectClassFits(decision, all);
       }),
       propertyRuns,
     );
   });
 
-  it("give frozen data that survives JSON, and the same again for the same", () => {
-    fc.assert(
-      fc.property(anyPolicy, candidates, stepFacts, (rules, all, step) => {
-        const first = decide(rules, all, step);
-        const second = decide(rules, all, step);
-        expect(unfrozenIn(first)).toEqual([]);
-        expect(JSON.parse(JSON.stringify(first))).toStrictEqual({ ...first });
-        expect({ ...second }).toStrictEqual({ ...first });
-      }),
-      propertyRuns,
-    );
-  });
-
-  it("are left as they were, and unfrozen, by deciding", () => {
+  it("give frozen data that survives JSON, the same for the same, and leave what they were given as it was", () => {
     fc.assert(
       fc.property(anyPolicy, candidates, stepFacts, (rules, all, step) => {
         const before = imageOf(all, step);
-        const unfrozen = unfrozenIn([all, step]).length;
-        decide(rules, all, step);
+        const first = decide(rules, all, step);
+        expect(unfrozenIn(first)).toEqual([]);
+        const text = JSON.stringify(first);
+        if (!isDeepStrictEqual(JSON.parse(text), { ...first })) expect(JSON.parse(text)).toStrictEqual({ ...first });
+        expect(JSON.stringify(decide(rules, all, step))).toBe(text);
         expect(imageOf(all, step)).toBe(before);
-        expect(unfrozenIn([all, step])).toHaveLength(unfrozen);
+        const found = all.flatMap(({ capabilities, measured }) => [capabilities, capabilities.languages, measured]);
+        const given = [step, step.needs, step.tags, step.excluded, step.workload, step.workload?.inputTokens, ...found];
+        expect(given.filter((one) => one !== undefined && Object.isFrozen(one))).toEqual([]);
       }),
       propertyRuns,
     );
   });
+
+  it("have endpoints that are frozen all the way down, but for what calls the model", () => {
+    for (const { endpoint } of fc.sample(candidates, { numRuns: 100, seed: 1 }).flat())
+      expect(unfrozenIn({ ...endpoint, model: undefined })).toEqual(["decision"]);
+  });
 });
+
+/** Nobody twice, nobody who was tried, and nobody without a worst case under a money cap. */
+function expectGatesKept(decision: Decision, all: readonly Candidate[], step: StepFacts): void {
+  const ladder = ladderOf(decision);
+  expect(new Set(ladder).size).toBe(ladder.length);
+  const tried = step.excluded.map(({ endpoint }) => endpoint);
+  expect(ladder.filter((name) => tried.includes(name))).toEqual([]);
+  if (!step.moneyCapped) return;
+  const bounded = all.filter(({ endpoint, capabilities }) => endpoint.price !== undefined && capabilities.outputLimit);
+  expect(beyond(ladder, bounded.map(nameOf))).toEqual([]);
+}
+
+/** Each candidate once: on the ladder, or refused; and by the clearance gate exactly who is not cleared. */
+function expectEverybodyAccountedFor({ ladder, refused }: Decision, all: readonly Candidate[], step: StepFacts): void {
+  const placed = [...ladder, ...refused].map(({ endpoint }) => endpoint);
+  const names = all.map(nameOf);
+  expect(placed.sort()).toEqual(names.toSorted());
+  const byClearance = refused.filter(({ rule }) => rule === "clearance").map(({ endpoint }) => endpoint);
+  expect(byClearance.sort()).toEqual(beyond(names, clearedFor(step.label, all)).toSorted());
+}
+
+/** That of the ladder and of whoever follows it later; without a ladder a person, or nobody. */
+function expectClassFits({ ladder, obligations, class: found }: Decision, all: readonly Candidate[]): void {
+  const later = obligations.flatMap((one) => (one.type === "escalate-later" ? one.endpoints : []));
+  const classOf = (name: string) => all.find(({ endpoint }) => endpoint.name === name)!.endpoint.class;
+  const asked = ladder.map((rung) => rung.class);
+  const isMixed = new Set([...asked, ...later.map(classOf)]).size === 2;
+  if (asked.length > 0) expect(found).toBe(isMixed ? "hybrid" : asked[0]);
+  else expect(["human", "refused"]).toContain(found);
+}
 
 /** Paths of plain objects and arrays that can be written to. */
 function unfrozenIn(value: unknown, path = "decision"): readonly string[] {
@@ -215,95 +180,6 @@ function unfrozenIn(value: unknown, path = "decision"): readonly string[] {
   return Object.isFrozen(value) ? inside : [path, ...inside];
 }
 
-describe("a rule", () => {
-  it("that writes into everything it is shown changes nothing, in its decision and in the next", () => {
-    const rules = [vandal("first"), ...defaultRules, vandal("last")];
-    const vandals = policyOf(rules);
-    const harmless = policyOf(
-      rules.map((rule) => (defaultRules.includes(rule) ? rule : { ...rule, apply: () => ({}) })),
-    );
-    fc.assert(
-      fc.property(candidates, stepFacts, (all, step) => {
-        const expected = { ...decide(harmless, all, step) };
-        expect({ ...decide(vandals, all, step) }).toStrictEqual(expected);
-        expect({ ...decide(harmless, all, step) }).toStrictEqual(expected);
-      }),
-      propertyRuns,
-    );
-  });
-
-  it("adds nobody, wherever it stands: not past a gate, nor past the bounds of another", () => {
-    fc.assert(
-      fc.property(anyPolicy, candidates, stepFacts, (rules, all, step) => {
-        const passed = ladderOf(decide(bare, all, step));
-        const inside = all.filter(({ endpoint }) =>
-          rules.rules.every(
-            ({ only }) =>
-              (only?.classes ?? [endpoint.class]).includes(endpoint.class) &&
-              (only?.locations ?? [endpoint.location]).includes(endpoint.location),
-          ),
-        );
-        const named = namedIn(decide(rules, all, step));
-        expect(within(named, passed)).toEqual([]);
-        expect(
-          within(
-            named,
-            inside.map(({ endpoint }) => endpoint.name),
-          ),
-        ).toEqual([]);
-      }),
-      propertyRuns,
-    );
-  });
-
-  it("after the others adds nobody to what they left", () => {
-    fc.assert(
-      fc.property(candidates, stepFacts, hostileRules("after", 2), (all, step, after) => {
-        const left = ladderOf(decide(policy, all, step));
-        expect(within(ladderOf(decide(policyOf([...defaultRules, ...after]), all, step)), left)).toEqual([]);
-      }),
-      propertyRuns,
-    );
-  });
-
-  const everyone = [candidate({ name: "a" }), candidate({ name: "b", class: "llm" })];
-
-  it.each(nonsense)("that answers %s refuses all that it was shown, and says so", (_what, answer) => {
-    const decision = decide(
-      policyOf([{ name: "broken", version: "1", apply: () => answer() as never }]),
-      everyone,
-      facts(),
-    );
-    expect(decision.ladder).toEqual([]);
-    expect(decision.refused.map(({ endpoint, rule }) => `${endpoint}: ${rule}`)).toEqual(["a: broken", "b: broken"]);
-  });
-
-  it.each(thrown.map((error, index) => [index, error]))("that throws anything (%i) does as well", (_index, error) => {
-    const apply = () => {
-      throw error; // eslint-disable-line @typescript-eslint/only-throw-error -- rules do this
-    };
-    const decision = decide(policyOf([{ name: "broken", version: "1", apply }]), everyone, facts());
-    expect(decision.refused.map(({ endpoint, rule }) => `${endpoint}: ${rule}`)).toEqual(["a: broken", "b: broken"]);
-    expect(decision.refused[0]?.reason).toMatch(/^the rule threw/);
-    expect(JSON.stringify(decision)).not.toContain("CANARY");
-  });
-
-  it("that answers differently at every look is taken at its first word", () => {
-    const decision = decide(
-      policyOf([{ name: "fickle", version: "1", apply: () => fickle() as never }]),
-      everyone,
-      facts(),
-    );
-    expect(ladderOf(decision)).toEqual(["a", "b"]);
-  });
-
-  it("that answers with a hundred thousand flags is no reason to throw", () => {
-    const flags = Array<string>(200_000).fill("f");
-    const decision = decide(policyOf([{ name: "loud", version: "1", apply: () => ({ flags }) }]), everyone, facts());
-    expect(decision.flags).toHaveLength(200_000);
-  });
-});
-
 describe("more private data", () => {
   it("lets nobody new through the gates", () => {
     fc.assert(
@@ -311,7 +187,7 @@ describe("more private data", () => {
         const higher = join(step.label, raise);
         expect(isAtLeast(higher, step.label)).toBe(true);
         const before = ladderOf(decide(bare, all, step));
-        expect(within(ladderOf(decide(bare, all, { ...step, label: higher })), before)).toEqual([]);
+        expect(beyond(ladderOf(decide(bare, all, { ...step, label: higher })), before)).toEqual([]);
       }),
       propertyRuns,
     );
@@ -320,11 +196,11 @@ describe("more private data", () => {
   // Not: the ladder only shrinks. Soft rules act on what is not sensitive, so a higher label may keep what they removed.
   it("goes nowhere, over everything that can be asked, where the less private data might not have gone", () => {
     fc.assert(
-      fc.property(anyPolicy, candidates, stepFacts, fc.tuple(label, outcomes), (rules, all, step, [raise, ends]) => {
+      fc.property(anyPolicy, candidates, fc.tuple(asked, label), (rules, all, [{ step, ends }, raise]) => {
         const raised = { ...step, label: join(step.label, raise) };
         const named = untilNobodyIsLeft(rules, { all, step: raised, ends }).flatMap(namedIn);
         const cleared = clearedFor(step.label, all);
-        expect(within(named, cleared)).toEqual([]);
+        expect(beyond(named, cleared)).toEqual([]);
         expect([...locationsOf(named, all)].filter((place) => !locationsOf(cleared, all).has(place))).toEqual([]);
       }),
       propertyRuns,
@@ -338,12 +214,16 @@ describe("one endpoint more", () => {
       .tuple(candidates, stepFacts)
       .map(([all, step]) => ({ all: all.filter(({ endpoint }) => !flowsTo(step.label, endpoint.clearance)), step }));
     fc.assert(
-      fc.property(anyPolicy, refusedByClearance, endpointCase, (rules, { all, step }, more) => {
+      fc.property(anyPolicy, refusedByClearance, oneMore, (rules, { all, step }, added) => {
         expect(decide(rules, all, step).ladder).toEqual([]);
-        const added = candidate({ name: "added", ...more });
-        const decision = decide(rules, [...all, added], step);
-        expect(within(ladderOf(decision), flowsTo(step.label, added.endpoint.clearance) ? ["added"] : [])).toEqual([]);
-        for (const { endpoint, rule } of decision.refused) if (endpoint !== "added") expect(rule).toBe("clearance");
+        const { ladder, refused } = decide(rules, [...all, added], step);
+        const others = refused.filter(({ endpoint }) => endpoint !== "added");
+        expect(others.filter(({ rule }) => rule !== "clearance")).toEqual([]);
+        if (ladder.length > 0)
+          expect([ladder.map(({ endpoint }) => endpoint), clearedFor(step.label, [added])]).toEqual([
+            ["added"],
+            ["added"],
+          ]);
       }),
       propertyRuns,
     );
@@ -366,11 +246,11 @@ describe("one endpoint more", () => {
           inputPerMillionTokensUsd: inputUsd / 10,
           outputPerMillionTokensUsd: outputUsd / 10,
         });
-        const { price: _own, ...rest } = shape;
         const names = cheapIsFirst ? (["a", "z"] as const) : (["z", "a"] as const);
-        const cheap = candidate({ ...rest, name: names[0], price: priceOf(input, output) });
-        const dear = isPriced ? { price: priceOf(input + dearer[0], output + dearer[1]) } : {};
-        return { cheap, dear: candidate({ ...rest, name: names[1], ...dear }), at };
+        const cheap = candidate({ ...shape, name: names[0], price: priceOf(input, output) });
+        const dear = candidate({ ...shape, name: names[1], price: priceOf(input + dearer[0], output + dearer[1]) });
+        const unpriced = { ...dear, endpoint: { ...dear.endpoint, price: undefined } };
+        return { cheap, dear: isPriced ? dear : unpriced, at };
       });
     fc.assert(
       fc.property(candidates, stepFacts, twins, (all, step, { cheap, dear, at }) => {
@@ -390,10 +270,9 @@ describe("the default policy", () => {
     );
     fc.assert(
       fc.property(shuffled, stepFacts, ([all, other], step) => {
-        const expected = { ...decide(policy, all, step) };
-        expect({ ...decide(policy, other, step) }).toStrictEqual(expected);
-        expect({ ...decide(policy, all.map(backwards), backwards(step)) }).toStrictEqual(expected);
-        expect(decide(policy, other.map(backwards), backwards(step)).id).toBe(expected.id);
+        const expected = JSON.stringify(decide(policy, all, step));
+        expect(JSON.stringify(decide(policy, other, step))).toBe(expected);
+        expect(JSON.stringify(decide(policy, all.map(backwards), backwards(step)))).toBe(expected);
       }),
       propertyRuns,
     );
@@ -444,62 +323,3 @@ function backwards<T>(value: T): T {
       .map(([key, member]) => [key, backwards(member)]),
   ) as T;
 }
-
-describe("an estimate", () => {
-  const estimated = fc.record({ all: candidates, step: stepFacts, load: workload });
-  const bounds = ["costUsd", "monthlyUsd", "latencyMs"] as const;
-
-  it("is never negative or no number, and its expected cost lies between its ends", () => {
-    fc.assert(
-      fc.property(estimated, ({ all, step, load }) => {
-        const estimate = estimateOf(all, { ...step, workload: load });
-        if (estimate === "unknown") {
-          expect(all).toEqual([]);
-          return;
-        }
-        for (const interval of bounds.map((name) => estimate[name])) {
-          if (interval === "unknown") continue;
-          expect(interval.low).toBeGreaterThanOrEqual(0);
-          expect(interval.high).toBeGreaterThanOrEqual(interval.low);
-          expect(interval.high).toBeLessThan(Infinity);
-        }
-        const { costUsd, expectedCostUsd } = estimate;
-        if (expectedCostUsd === "unknown" || costUsd === "unknown") return;
-        expect(expectedCostUsd).toBeGreaterThanOrEqual(costUsd.low);
-        expect(expectedCostUsd).toBeLessThanOrEqual(costUsd.high);
-      }),
-      propertyRuns,
-    );
-  });
-
-  it("does not fall when a request grows", () => {
-    const more = fc.record({ inputTokens: fc.nat(1_000), outputTokens: fc.nat(1_000) });
-    fc.assert(
-      fc.property(estimated, more, ({ all, step, load }, growth) => {
-        const longer = (name: keyof typeof growth) => ({
-          low: load[name].low + growth[name],
-          high: load[name].high + growth[name],
-        });
-        const grown = { ...load, inputTokens: longer("inputTokens"), outputTokens: longer("outputTokens") };
-        const before = estimateOf(all, { ...step, workload: load });
-        const after = estimateOf(all, { ...step, workload: grown });
-        if (before === "unknown" || after === "unknown") {
-          expect(after).toBe(before);
-          return;
-        }
-        for (const name of bounds) {
-          const [was, is] = [before[name], after[name]];
-          if (was === "unknown" || is === "unknown") {
-            expect(is).toBe(was);
-            continue;
-          }
-          expect(is.low).toBeGreaterThanOrEqual(was.low);
-          expect(is.high).toBeGreaterThanOrEqual(was.high);
-        }
-        if (before.expectedCostUsd === "unknown") expect(after.expectedCostUsd).toBe("unknown");
-        else expect(after.expectedCostUsd).toBeGreaterThanOrEqual(before.expectedCostUsd);
-      }),
-      propertyRuns,
-    );
-  });
-});

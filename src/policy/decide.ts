@@ -6,7 +6,7 @@
  */
 import type { Candidate } from "../catalog/candidate.ts";
 import type { EndpointClass } from "../catalog/endpoint.ts";
-import { deepFreeze, frozenCopy } from "../common/freeze.ts";
+import { frozenCopy } from "../common/freeze.ts";
 import { textHash } from "../common/stable-hash.ts";
 import type { ConfidenceKind } from "../confidence/confidence.ts";
 import { flowsTo } from "../tiers/clearance.ts";
@@ -131,7 +131,8 @@ function obligationsOf(
   }
   for (const by of judges) {
     const endpoints = ladder.filter(({ signal }) => signal === by).map(({ endpoint }) => endpoint);
-    if (endpoints.length > 0) obligations.push(deepFreeze({ type: "judge", endpoints, by, acceptAt }));
+    if (endpoints.length === 0) continue;
+    obligations.push(Object.freeze({ type: "judge", endpoints: Object.freeze(endpoints), by, acceptAt }));
   }
   obligations.push(...asked);
   return obligations;

@@ -1,6 +1,5 @@
 import { p95Of, type Candidate } from "../catalog/candidate.ts";
 import type { Price } from "../catalog/price.ts";
-import { deepFreeze } from "../common/freeze.ts";
 import type { Interval } from "../tiers/demands.ts";
 import type { StepFacts } from "./facts.ts";
 import { signalOf } from "./signal.ts";
@@ -37,21 +36,27 @@ export function estimateOf(ladder: readonly Candidate[], facts: StepFacts): Esti
   const asked = cascadeOf(ladder, facts);
   const low = costs([first], { input: inputTokens.low, output: outputTokens.low, turns: turns.low });
   const high = costs(asked, { input: inputTokens.high, output: outputTokens.high, turns: turns.high });
-  const costUsd = low === undefined || high === undefined ? "unknown" : { low, high };
+  const costUsd = low === undefined || high === undefined ? "unknown" : interval(low, high);
   const expectedCostUsd = expected(asked, facts) ?? "unknown";
   const requests = volume && volume.requestsPerDay * 30;
   const monthlyUsd =
     costUsd === "unknown" || requests === undefined
       ? "unknown"
-      : { low: costUsd.low * requests, high: costUsd.high * requests };
+      : interval(costUsd.low * requests, costUsd.high * requests);
   const latencyMs = latencies(first, asked, turns);
-  const tokens = { inputTokens: copyOf(inputTokens), outputTokens: copyOf(outputTokens) };
-  return deepFreeze({ costUsd, expectedCostUsd, monthlyUsd, latencyMs, ...tokens });
+  return Object.freeze({
+    costUsd,
+    expectedCostUsd,
+    monthlyUsd,
+    latencyMs,
+    inputTokens: interval(inputTokens.low, inputTokens.high),
+    outputTokens: interval(outputTokens.low, outputTokens.high),
+  });
 }
 
-/** Members in a fixed order, and not the author's object: it is frozen with the estimate. */
-function copyOf({ low, high }: Interval): Interval {
-  return { low, high };
+/** Of our own: the author's may have its members in another order, and is not ours to freeze. */
+function interval(low: number, high: number): Interval {
+  return Object.freeze({ low, high });
 }
 
 /**
@@ -60,8 +65,8 @@ function copyOf({ low, high }: Interval): Interval {
  */
 function cascadeOf([first, ...others]: readonly Candidate[], facts: StepFacts): readonly Candidate[] {
   if (first === undefined || facts.escalation === "never" || facts.escalation === "human") return first ? [first] : [];
-  const isLarge = ({ endpoint }: Candidate): boolean => endpoint.class === "llm";
-  const asked = [first, ...others.filter(isLarge), ...others.filter((other) => !isLarge(other))];
+  const asked = [first];
+  for (const next of ["llm", "slm"]) for (const other of others) if (other.endpoint.class === next) asked.push(other);
   const last = asked.findIndex((candidate) => signalOf(candidate, facts) === "unavailable");
   return last === -1 ? asked : asked.slice(0, last + 1);
 }
@@ -112,5 +117,6 @@ function latencies(first: Candidate, asked: readonly Candidate[], turns: Interva
   const own = p95Of(first);
   const all = asked.map(p95Of);
   if (own === undefined || !all.every((p95Ms) => p95Ms !== undefined)) return "unknown";
-  return { low: own * turns.low, high: all.reduce((sum, p95Ms) => sum + p95Ms, 0) * turns.high };
+  const highMs = all.reduce((sum, p95Ms) => sum + p95Ms, 0) * turns.high;
+  return interval(own * turns.low, highMs);
 }

@@ -20,7 +20,9 @@ import { makeLabel, type LabelSpec, type Privacy } from "../tiers/label.ts";
 import { decide } from "./decide.ts";
 import type { Decision } from "./decision.ts";
 import type { Exclusion, StepFacts } from "./facts.ts";
-import { defaultPolicy } from "./policy.ts";
+import { createPolicy, defaultPolicy } from "./policy.ts";
+import type { Rule } from "./rule.ts";
+import { sensitiveFirstRule } from "./rules/sensitive-first.ts";
 import { defaultVolumeBands } from "./rules/volume.ts";
 import { stepScorecard } from "./step-scorecard.ts";
 import { useCaseTiers, type UseCase } from "./use-cases.ts";
@@ -253,6 +255,16 @@ describe("decision-framework.md 4.1, domain", () => {
     },
   );
 
+  it("4.1 Domain (S4): sensitive data of a high field goes to the small model trained for it, and to no other", () => {
+    const sensitive = decided(
+      { ...legal("high"), ...labelled("regulated") },
+      strictly(phi4, llama, legal7b, medical8b),
+    );
+    expect([ladderOf(sensitive), sensitive.class]).toEqual([["legal-7b"], "slm"]);
+    const without = decided({ ...legal("high"), ...labelled("regulated") }, strictly(phi4, llama, medical8b));
+    expect([ladderOf(without), without.flags]).toEqual([["phi4", "llama"], ["no-domain-model"]]);
+  });
+
   it("4.1 Domain (S4): in a general field size matters, training for the field does not", () => {
     expect(ladderOf(decided(legal("general"), candidates))).toEqual(["phi4", "legal-7b", "gpt"]);
     expect(ladderOf(decided({ ...legal("general"), complexity: "reasoning" }, candidates))).toEqual(["gpt"]);
@@ -316,6 +328,17 @@ describe("decision-framework.md 4.1, precedence", () => {
       const decision = decided({ ...labelled("classified"), ...tokens(volume), ...actTurn }, strictFleet);
       expect(ladderOf(decision)).toEqual(["tiny", "phi4", "llama"]);
     }
+  });
+
+  it("4.1 Precedence (S4 list): critical privacy puts small models first, whatever preferred the large one", () => {
+    const largeFirst: Rule = { name: "large-first", version: "1", apply: () => ({ order: ["llama", "gpt"] }) };
+    const own = createPolicy({ name: "own", version: "1", rules: [largeFirst, sensitiveFirstRule] });
+    const ladderOn = (label: Privacy, step: Partial<StepFacts> = {}) =>
+      ladderOf(decide(own, strictly(llama, phi4), facts({ ...labelled(label), ...step })));
+    expect(ladderOn("regulated")).toEqual(["phi4", "llama"]);
+    expect(ladderOn("classified")).toEqual(["phi4", "llama"]);
+    expect(ladderOn("customer")).toEqual(["llama", "phi4"]);
+    expect(ladderOn("classified", planTurn), "an agent plans with its large model").toEqual(["llama", "phi4"]);
   });
 
   it("4.1 Precedence (S4 list): critical latency comes before domain and volume", () => {

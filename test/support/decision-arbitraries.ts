@@ -143,10 +143,15 @@ const shape = fc.nat(shapes - 1);
 
 export const candidates: fc.Arbitrary<readonly Candidate[]> = fc
   .oneof(
-    { weight: 3, arbitrary: fc.array(shape, { maxLength: 6, size: "max" }) },
+    { weight: 5, arbitrary: fc.array(shape, { maxLength: 6, size: "max" }) },
     { weight: 1, arbitrary: fc.array(shape, { maxLength: maxEndpoints, size: "max" }) },
   )
   .map((chosen) => chosen.map((index, place) => ownCopy(pool[place]![index]!)));
+
+/** Like an endpoint of a catalog, under a name that no catalog has. */
+export const oneMore: fc.Arbitrary<Candidate> = fc
+  .constantFrom(...fc.sample(endpointCase, { numRuns: shapes, seed: maxEndpoints }))
+  .map((one) => candidate({ name: "added", ...one }));
 
 const interval = (most: number) =>
   fc
@@ -205,8 +210,8 @@ const optionalFacts = fc
     workload: mostly(workload),
     remainingMs: rarely(fc.constantFrom(-10, 100, 1_000, 60_000)),
     runId: rarely(fc.constantFrom("r1", "r2")),
-    conversation: rarely(fc.record({ endpoint: someEndpoint, tokens: fc.integer({ min: 0, max: 100_000 }) })),
-    observed: rarely(fc.dictionary(someEndpoint, answers, { maxKeys: 4, noNullPrototype: true })),
+    conversation: mostly(fc.record({ endpoint: someEndpoint, tokens: fc.integer({ min: 0, max: 100_000 }) })),
+    observed: mostly(fc.dictionary(someEndpoint, answers, { maxKeys: 4, noNullPrototype: true })),
     human: rarely(clearanceSpec.map((spec) => makeClearance(spec))),
   })
   .map(given) as fc.Arbitrary<Partial<StepFacts>>;
@@ -227,17 +232,13 @@ export const stepFacts: fc.Arbitrary<StepFacts> = fc
     maxOutputTokens: fc.constantFrom(64, 100, 4_096),
     moneyCapped: fc.constantFrom(true, false, false),
     tags: fc.constantFrom({}, { tenant: "acme" }).map((tags) => ({ ...tags })),
-    excluded: fc.oneof(
-      { weight: 2, arbitrary: fc.constant([]) },
-      {
-        weight: 1,
-        arbitrary: fc.uniqueArray(fc.tuple(someEndpoint, exclusionRule), { selector: ([name]) => name, maxLength: 4 }),
-      },
+    excluded: rarely(
+      fc.uniqueArray(fc.tuple(someEndpoint, exclusionRule), { selector: ([name]) => name, maxLength: 4 }),
     ),
     optional: optionalFacts,
     latency: latencyFacts,
   })
-  .map(({ complexity, classifies, role, needs, maxOutputTokens, excluded, optional, latency, ...rest }) => {
+  .map(({ complexity, classifies, role, needs, maxOutputTokens, excluded = [], optional, latency, ...rest }) => {
     const kind = complexity === "agentic" ? "agent" : classifies ? "classify" : "model";
     return facts({
       ...rest,

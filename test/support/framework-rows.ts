@@ -136,7 +136,10 @@ const tiers: readonly FrameworkRow[] = [
   {
     // How large the trained model is, nobody asks: its class is declared.
     row: "4.1 Domain (S4): high",
-    tests: here("4.1 Domain (S4): a %s field goes to the small model that was trained for it"),
+    tests: here(
+      "4.1 Domain (S4): a %s field goes to the small model that was trained for it",
+      "4.1 Domain (S4): sensitive data of a high field goes to the small model trained for it, and to no other",
+    ),
   },
   {
     row: "4.1 Domain (S4): general",
@@ -166,6 +169,7 @@ const tiers: readonly FrameworkRow[] = [
     row: "4.1 Precedence (S4 list): privacy/latency critical",
     tests: here(
       "4.1 Precedence (S4 list): critical privacy comes before volume, a small model inside before all",
+      "4.1 Precedence (S4 list): critical privacy puts small models first, whatever preferred the large one",
       "4.1 Precedence (S4 list): critical latency comes before domain and volume",
     ),
   },

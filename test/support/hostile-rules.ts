@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import type { Candidate } from "../../src/catalog/candidate.ts";
 import type { StepFacts } from "../../src/policy/facts.ts";
+import { defaultPolicy, defaultRules, withIdentity, type Policy } from "../../src/policy/policy.ts";
 import type { Rule } from "../../src/policy/rule.ts";
 import { endpointNames } from "./decision-arbitraries.ts";
 
@@ -86,7 +87,7 @@ export const thrown: readonly unknown[] = [
 ];
 
 const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
-  { weight: 6, arbitrary: plausible.map((outcome): Behaviour => ({ apply: () => outcome as never })) },
+  { weight: 6, arbitrary: plausible.map((outcome): Behaviour => ({ apply: () => outcome })) },
   {
     weight: 2,
     arbitrary: plausible.map((outcome): Behaviour => {
@@ -110,7 +111,7 @@ const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
     weight: 1,
     arbitrary: fc.constantFrom(...thrown).map((error): Behaviour => ({
       apply() {
-        throw error; // eslint-disable-line @typescript-eslint/only-throw-error -- rules do this
+        throw error;
       },
     })),
   },
@@ -131,18 +132,44 @@ const bounds: fc.Arbitrary<Rule["only"]> = fc.oneof(
 );
 
 /** A list of up to `maxLength` rules, each with its own name. */
-export function hostileRules(prefix: string, maxLength: number): fc.Arbitrary<readonly Rule[]> {
-  return fc
-    .array(fc.tuple(behaviour, bounds), { maxLength })
-    .map((rules) =>
-      rules.map(([own, only], index): Rule => ({
-        name: `${prefix}${index}`,
-        version: "1",
-        ...(only && { only }),
-        ...own,
-      })),
-    );
+function rulesOf(prefix: string, maxLength: number): fc.Arbitrary<readonly Rule[]> {
+  return fc.array(fc.tuple(behaviour, bounds), { maxLength }).map((rules) =>
+    rules.map(([own, only], index): Rule => ({
+      name: `${prefix}${index}`,
+      version: "1",
+      ...(only && { only }),
+      ...own,
+    })),
+  );
 }
+
+/** Unchecked: `createPolicy` would refuse some of the rules here. */
+export function policyOf(rules: readonly Rule[]): Policy {
+  return withIdentity({ name: "own", version: "1", rules, acceptAt: 0.85, routeAt: 0.9 });
+}
+
+/** Rules and policies are drawn once, as endpoints are. */
+const drawn = 500;
+
+function oneOf<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T> {
+  return fc.constantFrom(...fc.sample(arbitrary, { numRuns: drawn, seed: 1 }));
+}
+
+/** The default policy, or its rules and anybody's before and after them, or anybody's alone. */
+export const anyPolicy: fc.Arbitrary<Policy> = fc.oneof(
+  { weight: 1, arbitrary: fc.constant(defaultPolicy()) },
+  {
+    weight: 3,
+    arbitrary: oneOf(
+      fc
+        .tuple(rulesOf("before", 2), fc.boolean(), rulesOf("after", 3))
+        .map(([before, hasDefaults, after]) => policyOf([...before, ...(hasDefaults ? defaultRules : []), ...after])),
+    ),
+  },
+);
+
+/** Up to two rules of anybody, for the end of a policy. */
+export const lastRules: fc.Arbitrary<readonly Rule[]> = oneOf(rulesOf("after", 2));
 
 /** Like every rule that answers nothing, but for what it writes. */
 export function vandal(name: string): Rule {
@@ -184,7 +211,7 @@ function isPlain(value: unknown): value is Record<string, unknown> {
   return Array.isArray(value) || prototype === Object.prototype || prototype === null;
 }
 
-/** Everything of a catalog and a step that is data, as text. */
-export function imageOf(...values: readonly [readonly Candidate[], StepFacts]): string {
-  return JSON.stringify(values, (_key, member: unknown) => (typeof member === "bigint" ? `${member}n` : member));
+/** Everything of a catalog and a step that could be written to, as text; endpoints are frozen. */
+export function imageOf(all: readonly Candidate[], step: StepFacts): string {
+  return JSON.stringify([all.map(({ endpoint, ...rest }) => ({ ...rest, endpoint: endpoint.name })), step]);
 }

@@ -58,3 +58,17 @@ export function ladderOf({ ladder }: Decision): readonly string[] {
 export function refusedOf({ refused }: Decision): readonly string[] {
   return refused.map(({ endpoint: name, rule }) => `${name}: ${rule}`);
 }
+
+/** Everybody whom a decision names as one to be asked, now or later. */
+export function namedIn({ ladder, obligations }: Decision): readonly string[] {
+  const obliged = obligations.flatMap((obligation) => {
+    if (obligation.type === "sample-for-review") return [];
+    return obligation.type === "redact-first" ? [obligation.endpoint] : obligation.endpoints;
+  });
+  return [...ladder.map(({ endpoint: name }) => name), ...obliged];
+}
+
+/** The names of the part that are not in the whole. */
+export function beyond(part: readonly string[], whole: readonly string[]): readonly string[] {
+  return part.filter((name) => !whole.includes(name));
+}

@@ -1,0 +1,157 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { candidates, stepFacts } from "../../test/support/decision-arbitraries.ts";
+import { anyPolicy, fickle, lastRules, nonsense, policyOf, thrown, vandal } from "../../test/support/hostile-rules.ts";
+import { propertyRuns } from "../../test/support/property-runs.ts";
+import { beyond, candidate, facts, ladderOf, namedIn, refusedOf } from "../../test/support/step-cases.ts";
+import { makeLabel } from "../tiers/label.ts";
+import { decide } from "./decide.ts";
+import type { Decision } from "./decision.ts";
+import { defaultPolicy, defaultRules } from "./policy.ts";
+import type { Rule } from "./rule.ts";
+
+const policy = defaultPolicy();
+/** Nothing but the gates. */
+const bare = policyOf([]);
+
+describe("any rule", () => {
+  it("that writes into everything it is shown changes nothing, in its decision and in the next", () => {
+    const around = (apply: Rule["apply"] | undefined): readonly Rule[] =>
+      ["first", "last"].map((name) => ({ ...vandal(name), ...(apply && { apply }) }));
+    const between = ([first, last]: readonly Rule[]) => policyOf([first!, ...defaultRules, last!]);
+    const vandals = between(around(undefined));
+    const harmless = between(around(() => ({})));
+    fc.assert(
+      fc.property(candidates, stepFacts, (all, step) => {
+        const expected = JSON.stringify(decide(harmless, all, step));
+        expect(JSON.stringify(decide(vandals, all, step))).toBe(expected);
+        expect(JSON.stringify(decide(harmless, all, step))).toBe(expected);
+      }),
+      propertyRuns,
+    );
+  });
+
+  it("adds nobody, wherever it stands: not past a gate, nor past the bounds of another", () => {
+    fc.assert(
+      fc.property(anyPolicy, candidates, stepFacts, (rules, all, step) => {
+        const named = namedIn(decide(rules, all, step));
+        expect(beyond(named, ladderOf(decide(bare, all, step)))).toEqual([]);
+        for (const { only } of rules.rules) {
+          const inside = all.filter(
+            ({ endpoint }) =>
+              (only?.classes ?? [endpoint.class]).includes(endpoint.class) &&
+              (only?.locations ?? [endpoint.location]).includes(endpoint.location),
+          );
+          if (only !== undefined) expect(beyond(named, inside.map(nameOf))).toEqual([]);
+        }
+      }),
+      propertyRuns,
+    );
+  });
+
+  it("after the others adds nobody to what they left", () => {
+    fc.assert(
+      fc.property(candidates, stepFacts, lastRules, (all, step, after) => {
+        const left = ladderOf(decide(policy, all, step));
+        expect(beyond(ladderOf(decide(policyOf([...defaultRules, ...after]), all, step)), left)).toEqual([]);
+      }),
+      propertyRuns,
+    );
+  });
+});
+
+function nameOf({ endpoint }: { readonly endpoint: { readonly name: string } }): string {
+  return endpoint.name;
+}
+
+const small = candidate({ name: "a", clearance: "customer" });
+const large = candidate({ name: "b", class: "llm", location: "cloud", clearance: "customer" });
+const uncleared = candidate({ name: "c", class: "llm" });
+
+/** On data that the first two may see. */
+function decided(apply: () => unknown, ...others: readonly Rule[]): Decision {
+  const rules = [{ name: "own", version: "1", apply: apply as Rule["apply"] }, ...others];
+  return decide(policyOf(rules), [small, large, uncleared], facts({ label: makeLabel("customer") }));
+}
+
+const allRefused = ["c: clearance", "a: own", "b: own"];
+
+describe("a broken rule", () => {
+  it.each(nonsense)("that answers %s refuses all that it was shown", (_what, answer) => {
+    const decision = decided(answer);
+    expect(decision.ladder).toEqual([]);
+    expect(refusedOf(decision)).toEqual(allRefused);
+  });
+
+  it.each(thrown.map((error, index) => [index, error]))("that throws anything does as well (%i)", (_index, error) => {
+    const decision = decided(() => {
+      throw error;
+    });
+    expect(refusedOf(decision)).toEqual(allRefused);
+    expect(decision.refused[1]?.reason).toMatch(/^the rule threw \w+; it must return/);
+    expect(JSON.stringify(decision)).not.toContain("CANARY");
+  });
+});
+
+describe("an odd rule", () => {
+  it("that answers differently at every look is taken at its first word", () => {
+    expect(ladderOf(decided(fickle))).toEqual(["a", "b"]);
+  });
+
+  it("that answers with two hundred thousand flags is no reason to throw", () => {
+    expect(decided(() => ({ flags: Array<string>(200_000).fill("f") })).flags).toHaveLength(200_000);
+  });
+
+  it("that adds members to an obligation or an assignment does not get them into the record", () => {
+    const outcome = {
+      obligations: [{ type: "sample-for-review", ratio: 1, reason: "r", extra: 1n }],
+      assignments: [{ experiment: "x", arm: "y", bucket: 0, extra: () => 1 }],
+    };
+    const decision = decided(() => outcome);
+    expect(decision.obligations).toEqual([{ type: "sample-for-review", ratio: 1, reason: "r" }]);
+    expect(decision.assignments).toEqual([{ experiment: "x", arm: "y", bucket: 0 }]);
+    expect(decision.id).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  it("keeps what it answered with to itself: nothing of it is frozen", () => {
+    const outcome = { obligations: [{ type: "escalate-later", endpoints: ["b"], reason: "r" }], order: ["b"] };
+    const decision = decided(() => outcome);
+    expect(Object.isFrozen(outcome.obligations[0]?.endpoints)).toBe(false);
+    outcome.obligations[0]!.endpoints.push("c");
+    expect(namedIn(decision)).not.toContain("c");
+  });
+});
+
+describe("an obligation to ask somebody later", () => {
+  const later = (...endpoints: readonly string[]) => ({
+    obligations: [{ type: "escalate-later" as const, endpoints, reason: "r" }],
+  });
+
+  it("names only whom the rule was shown, each once, and nobody who may not see the data", () => {
+    expect(decided(() => later("c", "b", "nobody", "b")).obligations).toEqual([
+      { type: "escalate-later", endpoints: ["b"], reason: "r" },
+    ]);
+  });
+
+  it("is none where nobody is left to be named", () => {
+    const decision = decided(() => ({ ...later("c"), removed: [{ endpoint: "b", reason: "r" }] }));
+    expect(decision.obligations).toEqual([]);
+    expect(decision.class).toBe("slm");
+  });
+
+  it("makes the step a hybrid where somebody of the other class follows, and only then", () => {
+    const onlySmall = { removed: [{ endpoint: "b", reason: "r" }] };
+    expect(decided(() => ({ ...later("b"), ...onlySmall })).class).toBe("hybrid");
+    expect(decided(() => ({ ...later("a"), ...onlySmall })).class).toBe("slm");
+  });
+
+  it.each<[string, NonNullable<Rule["only"]>]>([
+    ["class", { classes: ["slm"] }],
+    ["place", { locations: ["on-prem"] }],
+  ])("keeps the bound on the %s that a later rule states", (_axis, only) => {
+    const bound: Rule = { name: "bound", version: "1", only, apply: () => ({}) };
+    const decision = decided(() => later("b"), bound);
+    expect(namedIn(decision)).toEqual(["a"]);
+    expect(refusedOf(decision)).toEqual(["c: clearance", "b: bound"]);
+  });
+});
