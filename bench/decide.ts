@@ -43,31 +43,37 @@ const endpoints = Array.from({ length: 30 }, (_, index) =>
   }),
 );
 
-const capabilities: Candidate["capabilities"] = {
+/** Frozen, as a runtime makes them once for all its decisions; so are a graph's demands below. */
+const capabilities: Candidate["capabilities"] = Object.freeze({
   onlyLabels: undefined,
-  ...{ tools: true, jsonSchema: true, logprobs: true, outputLimit: true, contextTokens: 128_000, languages: ["en"] },
-};
+  ...{ tools: true, jsonSchema: true, logprobs: true, outputLimit: true, contextTokens: 128_000 },
+  languages: Object.freeze(["en"]),
+});
 const candidates = endpoints.map((one): Candidate => Object.freeze({ endpoint: one, capabilities }));
 
 const demands = {
-  requires: { languages: ["en"] },
-  domain: { name: "support", specificity: "high" },
+  requires: Object.freeze({ languages: Object.freeze(["en"]) }),
+  domain: Object.freeze({ name: "support", specificity: "high" }),
   minQuality: 0.5,
   maxLatencyMs: 2_000,
 } as const;
 
-const facts: StepFacts = {
+const facts: StepFacts = Object.freeze({
   step: "reply",
   kind: "model",
   complexity: "generation",
   privacy: "regulated",
   label: makeLabel({ level: "customer", compartments: ["pii"] }),
-  needs: { tools: false, jsonSchema: true, maxOutputTokens: 1_024 },
+  needs: Object.freeze({ tools: false, jsonSchema: true, maxOutputTokens: 1_024 }),
   ...demands,
-  volume: { requestsPerDay: 2_000, tokensPerMonth: 50_000_000 },
-  workload: { inputTokens: { low: 100, high: 500 }, outputTokens: { low: 10, high: 100 } },
-  ...{ latencyLeftMs: 2_000, remainingMs: 60_000, moneyCapped: true, excluded: [], atMs: 0, tags: {} },
-};
+  volume: Object.freeze({ requestsPerDay: 2_000, tokensPerMonth: 50_000_000 }),
+  workload: Object.freeze({
+    inputTokens: Object.freeze({ low: 100, high: 500 }),
+    outputTokens: Object.freeze({ low: 10, high: 100 }),
+  }),
+  ...{ latencyLeftMs: 2_000, remainingMs: 60_000, moneyCapped: true, atMs: 0 },
+  ...{ excluded: Object.freeze([]), tags: Object.freeze({}) },
+});
 
 function longGraph(steps: number) {
   const label = { level: "customer", compartments: ["pii"] } as const;

@@ -157,7 +157,15 @@ function perToken(perMillionUsd: number): PicoUsd {
   return usdToPico(perMillionUsd) / tokensPerMillion;
 }
 
+const blended = new WeakMap<Price, bigint>();
+
 /** Orders by what a typical request costs: three tokens in for one out. Unpriced comes last. */
 export function blendedPico(price: Price | undefined): bigint | undefined {
-  return price === undefined ? undefined : 3n * price.inputPicoPerToken + price.outputPicoPerToken;
+  if (price === undefined) return undefined;
+  const known = blended.get(price);
+  if (known !== undefined) return known;
+  const pico = 3n * price.inputPicoPerToken + price.outputPicoPerToken;
+  // Prices are frozen when they are read; one that is not may still change.
+  if (Object.isFrozen(price)) blended.set(price, pico);
+  return pico;
 }

@@ -98,8 +98,11 @@ describe("an odd rule", () => {
     expect(ladderOf(decided(fickle))).toEqual(["a", "b"]);
   });
 
-  it("that answers with two hundred thousand flags is no reason to throw", () => {
-    expect(decided(() => ({ flags: Array<string>(200_000).fill("f") })).flags).toHaveLength(200_000);
+  it("that answers with two hundred thousand flags or obligations is no reason to throw", () => {
+    const many = <T>(item: T) => Array<T>(200_000).fill(item);
+    const review = { type: "sample-for-review", ratio: 0.5, reason: "r" };
+    const { flags, obligations } = decided(() => ({ flags: many("f"), obligations: many(review) }));
+    expect([flags.length, obligations.length]).toEqual([200_000, 200_000]);
   });
 
   it("that adds members to an obligation or an assignment does not get them into the record", () => {

@@ -53,7 +53,8 @@ export function keepLater(
 
 function inOrder(candidates: readonly Candidate[], order: readonly string[]): readonly Candidate[] {
   if (order.length === 0) return candidates;
-  const rest = new Map(candidates.map((candidate) => [candidate.endpoint.name, candidate]));
+  const rest = new Map<string, Candidate>();
+  for (const candidate of candidates) rest.set(candidate.endpoint.name, candidate);
   const listed: Candidate[] = [];
   for (const name of order) {
     const found = rest.get(name);

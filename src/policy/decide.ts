@@ -32,7 +32,7 @@ export function decide(policy: Policy, candidates: readonly Candidate[], facts: 
   let remaining: readonly Candidate[] = passed;
   for (const rule of policy.rules) {
     const applied = applyRule(rule, remaining, shown);
-    refused.push(...applied.refused);
+    for (const refusal of applied.refused) refused.push(refusal);
     for (const flag of applied.flags) flags.push(flag);
     for (const obligation of applied.obligations) asked.push(obligation);
     for (const assignment of applied.assignments) assignments.push(assignment);
@@ -41,12 +41,16 @@ export function decide(policy: Policy, candidates: readonly Candidate[], facts: 
   const acceptAt = facts.acceptAt ?? (facts.kind === "classify" ? policy.routeAt : policy.acceptAt);
   const ladder = remaining.map((candidate) => rungOf(candidate, facts));
   const kept = asked.length === 0 ? asked : asked.flatMap((one) => withinBounds(one, { policy, passed }));
-  return withId({
+  // What is told rather than acted on is put into words when it is first asked for: most decisions are acted on and forgotten.
+  let estimate: Decision["estimate"] | undefined;
+  let reason: string | undefined;
+  let id: string | undefined;
+  const decision: Decision = {
     step: facts.step,
     policy: policy.identity,
     class: classOf(ladder, facts, laterClasses(kept, passed)),
     label: labelOf(facts),
-    ...(facts.role === undefined ? {} : { role: facts.role }),
+    ...(facts.role === undefined ? undefined : { role: facts.role }),
     ladder: Object.freeze(ladder),
     refused: Object.freeze(refused),
     flags: Object.freeze(flags),
@@ -54,24 +58,23 @@ export function decide(policy: Policy, candidates: readonly Candidate[], facts: 
     escalation: facts.escalation ?? "allowed",
     obligations: Object.freeze(obligationsOf(remaining, { asked: kept, ladder, acceptAt })),
     assignments: Object.freeze(assignments),
-    estimate: estimateOf(remaining, facts),
-    reason: reasonOf(ladder, facts, refused),
-  });
-}
-
-/**
- * The hash is taken when it is first asked for: most decisions are acted on and forgotten. Members are in the order of
- * `decide`, so plain JSON is stable.
- */
-function withId(content: Omit<Decision, "id">): Decision {
-  let id: string | undefined;
-  const decision = {
-    ...content,
+    get estimate() {
+      return (estimate ??= estimateOf(remaining, shown));
+    },
+    get reason() {
+      return (reason ??= reasonOf(ladder, shown, refused));
+    },
     get id() {
-      return (id ??= textHash(JSON.stringify(content)));
+      return (id ??= idOf(decision));
     },
   };
   return Object.freeze(decision);
+}
+
+/** Hash of everything but itself. Members are in the order of `decide`, so plain JSON is stable. */
+function idOf(decision: Decision): string {
+  const keys = Object.keys(decision).filter((key) => key !== "id") as (keyof Decision)[];
+  return textHash(JSON.stringify(keys.map((key) => [key, decision[key]])));
 }
 
 /** Endpoints are frozen by `endpoint`. */
@@ -130,11 +133,12 @@ function obligationsOf(
     obligations.push(Object.freeze({ type: "redact-first", endpoint: endpoint.name, by: endpoint.anonymiser.name }));
   }
   for (const by of judges) {
-    const endpoints = ladder.filter(({ signal }) => signal === by).map(({ endpoint }) => endpoint);
+    const endpoints: string[] = [];
+    for (const rung of ladder) if (rung.signal === by) endpoints.push(rung.endpoint);
     if (endpoints.length === 0) continue;
     obligations.push(Object.freeze({ type: "judge", endpoints: Object.freeze(endpoints), by, acceptAt }));
   }
-  obligations.push(...asked);
+  for (const obligation of asked) obligations.push(obligation);
   return obligations;
 }
 
@@ -142,10 +146,9 @@ function obligationsOf(
 const judges = ["probability", "label-margin", "validator"] as const satisfies readonly ConfidenceKind[];
 
 function laterClasses(obligations: readonly RuleObligation[], passed: readonly Candidate[]): readonly EndpointClass[] {
-  const later = obligations.flatMap((obligation) => (obligation.type === "escalate-later" ? obligation.endpoints : []));
-  return later.length === 0
-    ? []
-    : passed.filter(({ endpoint }) => later.includes(endpoint.name)).map(({ endpoint }) => endpoint.class);
+  if (obligations.length === 0) return [];
+  const later = obligations.flatMap((one) => (one.type === "escalate-later" ? one.endpoints : []));
+  return passed.filter(({ endpoint }) => later.includes(endpoint.name)).map(({ endpoint }) => endpoint.class);
 }
 
 /** A ladder of one class that another will be asked to follow later is both. */

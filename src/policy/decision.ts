@@ -29,7 +29,10 @@ export type DecisionClass = "slm" | "hybrid" | "llm" | "human" | "refused";
 export type RuleObligation =
   /** Show this share of answers to a person afterwards, 0 to 1. */
   | { readonly type: "sample-for-review"; readonly ratio: number; readonly reason: string }
-  /** There is no time to escalate: a weak answer is reported, for somebody to ask these later. */
+  /**
+   * There is no time to escalate: a weak answer is reported, for somebody to ask these later. Of the names only those count
+   * that the rule was shown and that lie within the bounds of every rule.
+   */
   | { readonly type: "escalate-later"; readonly endpoints: readonly string[]; readonly reason: string };
 
 /** What the runtime must do beside the calls of the ladder; each is carried out in the code path, or nothing is sent. */
@@ -62,7 +65,10 @@ export interface Decision {
   readonly label: Label;
   readonly role?: TurnRole;
   readonly ladder: readonly Rung[];
-  /** Every candidate that is not on the ladder, each with the rule that refused it. */
+  /**
+   * Every candidate that is not on the ladder, each with the rule that refused it: by the gates first, then by the rules in
+   * their order; whom one of them refused is listed by name, whatever the order of the catalog.
+   */
   readonly refused: readonly Refusal[];
   readonly flags: readonly string[];
   /** Confidence from which an answer is accepted, 0 to 1. */

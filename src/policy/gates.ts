@@ -42,6 +42,7 @@ function clearanceText({ clearance: own, clearanceDeclared, clearanceCap }: Endp
 const excluded: Gate = {
   name: "excluded",
   refuse({ endpoint }, facts) {
+    if (facts.excluded.length === 0) return undefined;
     const found = facts.excluded.find((exclusion) => exclusion.endpoint === endpoint.name);
     return found && (found.rule === "budget" ? `budget: ${found.reason}` : `tried: ${found.reason}`);
   },

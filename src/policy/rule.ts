@@ -3,7 +3,10 @@ import type { EndpointClass, Location } from "../catalog/endpoint.ts";
 import type { Assignment, RuleObligation } from "./decision.ts";
 import type { StepFacts } from "./facts.ts";
 
-/** What a rule says about the candidates it was shown. It can remove and order; nothing it returns can add one. */
+/**
+ * What a rule says about the candidates it was shown. It can remove and order; nothing it returns can add one. Anything else
+ * than these members, a promise included, makes it a broken rule, which refuses all that it was shown.
+ */
 export interface RuleOutcome {
   readonly removed?: readonly { readonly endpoint: string; readonly reason: string }[];
   /** Preferred order by name; candidates that are not listed follow in the order they had. */

@@ -34,13 +34,14 @@ export function plannedFacts(step: PlacedStep, situation: Situation, circumstanc
     kind: step.kind,
     complexity: step.complexity,
     privacy: step.privacy,
-    needs: {
+    // Frozen here once, so that no decision has to copy it.
+    needs: Object.freeze({
       tools: step.kind === "agent" && step.tools.length > 0,
       jsonSchema: step.kind !== "classify" && !step.output.isText,
       ...(step.kind === "classify" ? { labels: step.labels } : {}),
       maxOutputTokens: step.maxOutputTokens,
       ...(step.kind === "model" && step.validate !== undefined ? { checked: true } : {}),
-    },
+    }),
     label,
     excluded,
     ...around,
@@ -66,5 +67,5 @@ export function stepFacts(session: Session, step: PlacedStep, situation: Situati
   const spentMs = services.clock.nowMs() - (stepStartedMs.get(step.name) ?? services.clock.nowMs());
   const { maxLatencyMs } = step.demands;
   const left = maxLatencyMs === undefined ? {} : { latencyLeftMs: maxLatencyMs - spentMs };
-  return { ...facts, ...left, runId: session.runId, remainingMs: remainingMs(session) };
+  return Object.freeze({ ...facts, ...left, runId: session.runId, remainingMs: remainingMs(session) });
 }

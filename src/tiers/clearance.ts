@@ -22,7 +22,9 @@ export function makeClearance(spec: ClearanceSpec): Clearance {
 
 /** The only question privacy asks where data leaves: is the label within the clearance? */
 export function flowsTo(label: Label, clearance: Clearance): boolean {
-  return levelOf(label.level) <= levelOf(clearance.level) && label.compartments.every((c) => covers(clearance, c));
+  if (levelOf(label.level) > levelOf(clearance.level)) return false;
+  for (const compartment of label.compartments) if (!covers(clearance, compartment)) return false;
+  return true;
 }
 
 /** A clearance `tenant:*` covers every tenant. */

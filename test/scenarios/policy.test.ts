@@ -76,3 +76,46 @@ describe("a step's latency bound", () => {
     expect(large.calls).toEqual([]);
   });
 });
+
+describe("a rule that writes into what it is shown", () => {
+  const attempt = (write: () => unknown): void => {
+    try {
+      write();
+    } catch {
+      // Frozen: nothing was written.
+    }
+  };
+  const vandal: Rule = {
+    name: "vandal",
+    version: "1",
+    apply(shown, { excluded }) {
+      attempt(() => ((excluded as unknown[]).length = 0));
+      for (const { capabilities } of shown) attempt(() => Object.assign(capabilities, { outputLimit: true }));
+      return {};
+    },
+  };
+  const policy = createPolicy({ name: "own", version: "1", rules: [vandal, ...defaultRules] });
+  const weak = () => ({ text: "no JSON" });
+  const here = { class: "slm", location: "on-prem" } as const;
+
+  it("does not make a step ask again whom it has asked", async () => {
+    const models = ["a", "b"].map((name) => [name, new ScriptedModel(weak)] as const);
+    const catalog = createCatalog(models.map(([name, model]) => endpoint(name, { ...here, model: model.factory })));
+    const running = createRuntime({ catalog, policy }).run(oneStep(), {}, { budget: { durationMs: 2_000 } });
+    await expect(running).rejects.toMatchObject({ code: "OUTPUT_INVALID" });
+    expect(models.map(([, { calls }]) => calls.length)).toEqual([1, 1]);
+  });
+
+  it("does not let an endpoint through in a later run that a money budget holds back", async () => {
+    const model = new ScriptedModel(weak);
+    // Its output limit cannot be set.
+    const unbounded = { invoke: model.invoke.bind(model) };
+    const price = { inputPerMillionTokensUsd: 1, outputPerMillionTokensUsd: 1 };
+    const catalog = createCatalog([endpoint("only", { ...here, price, model: unbounded })]);
+    const runtime = createRuntime({ catalog, policy });
+    await expect(runtime.run(oneStep(), {})).rejects.toMatchObject({ code: "OUTPUT_INVALID" });
+    const capped = runtime.run(oneStep(), {}, { budget: { costUsd: 1 } });
+    await expect(capped).rejects.toMatchObject({ code: "NO_ELIGIBLE_ENDPOINT" });
+    expect(model.calls).toHaveLength(1);
+  });
+});

@@ -47,6 +47,7 @@ function unspoken({ languages }: Pick<Candidate["capabilities"], "languages">, r
 
 /** `de` covers `de-AT`, not the other way round. */
 function speaks(languages: readonly string[] | undefined, wanted: string): boolean {
+  if (languages === undefined || languages.includes(wanted)) return languages !== undefined;
   const tag = wanted.toLowerCase();
-  return languages?.some((own) => tag === own.toLowerCase() || tag.startsWith(`${own.toLowerCase()}-`)) === true;
+  return languages.some((own) => tag === own.toLowerCase() || tag.startsWith(`${own.toLowerCase()}-`));
 }

@@ -21,6 +21,7 @@ export const domainRule: Rule = {
     }
     const flags = domain?.specificity === "high" && own.length === 0 ? ["no-domain-model"] : [];
     const elsewhere = candidates.filter((candidate) => isTrainedElsewhere(candidate, facts));
+    if (elsewhere.length === 0) return { flags };
     const isLeft = candidates.some((candidate) => !elsewhere.includes(candidate) && staysUsable(candidate, facts));
     if (!isLeft) return { flags };
     const reason = ({ endpoint }: Candidate): string =>
