@@ -5,6 +5,7 @@ export default defineConfig({
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     restoreMocks: true,
     isolate: false,
-    testTimeout: 30_000,
+    // Against hangs only: tests that start processes share two cores with everything else.
+    testTimeout: 120_000,
   },
 });
