@@ -21,14 +21,20 @@ export type ErrorCode =
   | "PRIVACY_DECLASSIFY_ILLEGAL"
   | "PRIVACY_LABEL_MISSING"
   | "BUDGET_EXCEEDED"
+  | "BUDGET_UNAVAILABLE"
   | "DEADLINE_EXCEEDED"
   | "RUN_CANCELLED"
   | "ATTEMPT_TIMEOUT"
   | "PROVIDER_ERROR"
+  | "BACKPRESSURE"
+  | "CIRCUIT_OPEN"
+  | "SHUTTING_DOWN"
   | "OUTPUT_INVALID"
   | "TOOL_LOOP_LIMIT"
   | "STEP_FAILED"
-  | "INTERNAL";
+  | "INTERNAL"
+  | "UNEXPECTED_CALL"
+  | "RECORDING_INVALID";
 
 /** Plain facts about an error: ids, limits, counts. Never prompts, outputs or live objects. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
@@ -85,7 +91,10 @@ export class FlowViolationError extends TierwiseError {
   override readonly name: string = "FlowViolationError";
 }
 
-/** The money budget of the run cannot pay for the next call. Nothing was sent for that call. */
+/**
+ * A budget of the run, of a step or of a shared account has no room for the next call. Nothing was sent for that call.
+ * `details` say which: `step`, `scope`, `dimension`, and for a shared account `account` and `retryAfterMs`.
+ */
 export class BudgetExceededError extends TierwiseError {
   override readonly name: string = "BudgetExceededError";
 }
@@ -110,7 +119,7 @@ export class InputError extends TierwiseError {
   override readonly name: string = "InputError";
 }
 
-/** A model call failed. `retryable` says whether the same request could succeed later. */
+/** A model call failed, or was not made because its endpoint takes none now. `retryable`: the same request could succeed later. */
 export class ProviderError extends TierwiseError {
   override readonly name: string = "ProviderError";
   readonly retryable: boolean;
@@ -118,14 +127,24 @@ export class ProviderError extends TierwiseError {
   readonly status: number | undefined;
   /** Value of the span attribute `error.type`. */
   readonly errorType: string;
+  /** How long not to ask again, in milliseconds, where the provider (`Retry-After`) or the endpoint's gate said so. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(
     message: string,
-    options: { retryable: boolean; errorType: string; status?: number; code?: ErrorCode; cause?: unknown },
+    options: {
+      retryable: boolean;
+      errorType: string;
+      status?: number | undefined;
+      retryAfterMs?: number | undefined;
+      code?: ErrorCode;
+      cause?: unknown;
+    },
   ) {
     super(options.code ?? "PROVIDER_ERROR", message, { cause: options.cause });
     this.retryable = options.retryable;
     this.status = options.status;
     this.errorType = options.errorType;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }

@@ -11,6 +11,7 @@ import type {
   CapabilitySpec,
   Endpoint,
   EndpointClass,
+  EndpointLimits,
   Location,
   SpeculativeDecoding,
 } from "./endpoint.ts";
@@ -21,8 +22,8 @@ const endpointClasses: readonly EndpointClass[] = ["slm", "llm"];
 const locations: readonly Location[] = ["in-process", "edge", "on-prem", "cloud"];
 
 const knownOptions = [
-  ...["class", "location", "clearance", "model", "price", "capabilities", "latency", "reasoningTokens"],
-  ...["domains", "quality", "certified", "speculativeDecoding"],
+  ...["class", "location", "clearance", "model", "price", "capabilities", "limits", "latency"],
+  ...["reasoningTokens", "domains", "quality", "certified", "speculativeDecoding"],
   ...["anonymiser", "dataAgreement", "attestation", "provider", "standIn"],
 ];
 
@@ -41,6 +42,7 @@ export function describeEndpoint(name: string, reader: OptionReader, report: Rep
     price: price ?? (isLabelModel(model) ? inProcessPrice : undefined),
     listed,
     capabilities: capabilitiesOf(reader, report),
+    limits: limitsOf(reader, report),
     p95Ms: p95Of(reader),
     reasoningTokens: reader.integer("reasoningTokens", { fallback: 0, min: 0, max: 1_000_000 }),
     domains: reader.optionalTexts("domains") ?? Object.freeze([]),
@@ -87,6 +89,15 @@ function capabilitiesOf(reader: OptionReader, report: Report): CapabilitySpec {
   inner.integer("contextTokens", { fallback: 1, min: 1, max: 1e9 });
   inner.optionalTexts("languages");
   return frozenCopy({ ...(reader.get("capabilities") as CapabilitySpec) });
+}
+
+function limitsOf(reader: OptionReader, report: Report): EndpointLimits {
+  const inner = innerOf(reader, { key: "limits", report }) ?? new OptionReader({}, reader.path, report);
+  inner.only(["concurrency", "queue"]);
+  return Object.freeze({
+    concurrency: inner.integer("concurrency", { fallback: 64, min: 1, max: 10_000 }),
+    queue: inner.integer("queue", { fallback: 1_000, min: 0, max: 1_000_000 }),
+  });
 }
 
 function p95Of(reader: OptionReader): number | undefined {

@@ -55,6 +55,14 @@ export interface Anonymiser {
   readonly redact: (text: string) => string;
 }
 
+/** How many requests of one runtime an endpoint takes. */
+export interface EndpointLimits {
+  /** Requests at once, 1 to 10,000. @default 64 */
+  readonly concurrency: number;
+  /** Requests that wait for their turn, 0 to 1,000,000; one more fails with `BACKPRESSURE`. @default 1_000 */
+  readonly queue: number;
+}
+
 export interface EndpointSpec {
   /** Declared, never guessed from a name: a small or a large language model. */
   readonly class: EndpointClass;
@@ -69,6 +77,8 @@ export interface EndpointSpec {
    */
   readonly price?: PriceSpec | "list" | { readonly list: ListedModel };
   readonly capabilities?: CapabilitySpec;
+  /** What the endpoint takes from one runtime. In-process classifiers answer at once and have none. */
+  readonly limits?: Partial<EndpointLimits>;
   /** Declared latency of a whole request, in milliseconds. Once enough requests were seen, the measured one counts. */
   readonly latency?: { readonly p95Ms: number };
   /** Tokens that a reasoning model may spend beyond its output limit; reserved with it. @default 0 */
@@ -108,6 +118,7 @@ export interface Endpoint {
   /** The price is to be taken from the list that `createCatalog` is given. */
   readonly listed: ListedModel | undefined;
   readonly capabilities: CapabilitySpec;
+  readonly limits: EndpointLimits;
   readonly p95Ms: number | undefined;
   readonly reasoningTokens: number;
   readonly domains: readonly string[];

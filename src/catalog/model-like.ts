@@ -5,6 +5,9 @@ export interface ChatModelLike {
   // Method syntax and `any`: LangChain's parameter types are contravariant and must not be compared here.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   invoke(input: any, options?: any): Promise<any>;
+  /** The same answer in chunks; where it is missing, a step that streams shows each answer in one piece. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  stream?(input: any, options?: any): any;
 }
 
 /** What a factory must build into the model it returns: both are constructor arguments in LangChain. */

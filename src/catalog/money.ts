@@ -28,7 +28,7 @@ function decimal(value: number): string {
 
 /** For display and span attributes, which are numbers; the ledger itself never leaves `bigint`. */
 export function picoToUsd(pico: PicoUsd): number {
-  return Number(pico) / Number(picoPerUsd);
+  return pico === 0n ? 0 : Number(pico) / Number(picoPerUsd);
 }
 
 /** `$0.00142`: four significant digits below a cent, whole tenths of a cent above. */

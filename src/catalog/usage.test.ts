@@ -65,6 +65,27 @@ describe("checkUsage", () => {
     });
   });
 
+  it.each<[string, unknown, number]>([
+    ["more than the sum", 99, 89],
+    ["less than the sum", 12, 5],
+    ["a text", "15", 5],
+    ["NaN", NaN, 5],
+    ["negative", -15, 5],
+    ["more than there can be", 2e18, 5],
+  ])(
+    "suspects a total that is %s, and charges what it has above the sum as output",
+    (_name, totalTokens, outputTokens) => {
+      const wide = { requestBytes: 1_000, maxOutputTokens: 100 };
+      const checked = checkUsage({ inputTokens: 10, outputTokens: 5, totalTokens }, wide);
+      expect(checked).toEqual({ usage: { inputTokens: 10, outputTokens }, source: "suspect" });
+    },
+  );
+
+  it.each([15, undefined, null])("believes a report whose total is %s", (totalTokens) => {
+    const checked = checkUsage({ inputTokens: 10, outputTokens: 5, totalTokens }, bound);
+    expect(checked).toEqual({ usage: { inputTokens: 10, outputTokens: 5 }, source: "provider" });
+  });
+
   it("takes a part that is undefined or null for no part", () => {
     const parts = { cacheReadTokens: undefined, cacheWriteTokens: null, reasoningTokens: null };
     const { usage, source } = checkUsage({ inputTokens: 4, outputTokens: 2, ...parts }, bound);
@@ -94,6 +115,7 @@ describe("checkUsage", () => {
       cacheReadTokens: count,
       cacheWriteTokens: count,
       reasoningTokens: count,
+      totalTokens: count,
     });
     fc.assert(
       fc.property(report, (reported) => {
@@ -241,6 +263,7 @@ describe("worstCost", () => {
       cacheReadTokens: count,
       cacheWriteTokens: count,
       reasoningTokens: count,
+      totalTokens: count,
     });
     fc.assert(
       fc.property(report, prices, (reported, anyPrice) => {

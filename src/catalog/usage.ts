@@ -19,7 +19,7 @@ export interface Usage {
 export type UsageSource = "provider" | "estimated" | "missing" | "suspect";
 
 /** What a provider may put in place of token counts. */
-export type ReportedUsage = { readonly [Count in keyof Usage]?: unknown };
+export type ReportedUsage = { readonly [Count in keyof Usage | "totalTokens"]?: unknown };
 
 /** The most a request can use: one token per UTF-8 byte going in, the limit that was sent coming out. */
 export interface UsageBound {
@@ -40,10 +40,11 @@ export interface CheckedUsage {
  * Absent counts are charged at the bound and the dearest rate. So are counts that no request can have, which are `suspect`:
  * negative, fractional, NaN, or parts that exceed the whole they are part of. More than the bound is charged where the report
  * says more; parts that exceed their whole are then taken for counted beside it. A possible count above the bound is `suspect`, too, but charged as
- * reported, for then the provider ignored the limit it was sent. Parts that are absent or `null` are no part.
+ * reported, for then the provider ignored the limit it was sent. Parts that are absent or `null` are no part. A total that is
+ * not the sum makes the report `suspect`; what it has above the sum is charged as output, which providers may bill unseen.
  */
 export function checkUsage(reported: ReportedUsage | undefined, bound: UsageBound): CheckedUsage {
-  const { inputTokens, outputTokens, ...parts } = reported ?? {};
+  const { inputTokens, outputTokens, totalTokens, ...parts } = reported ?? {};
   const most = { input: bound.requestBytes + templateTokens, output: bound.maxOutputTokens };
   if (inputTokens === undefined && outputTokens === undefined) {
     const atBound: Usage = { inputTokens: most.input, outputTokens: most.output };
@@ -52,14 +53,18 @@ export function checkUsage(reported: ReportedUsage | undefined, bound: UsageBoun
   const { cacheReadTokens, cacheWriteTokens, reasoningTokens } = parts;
   const input = readSide(inputTokens, { cacheReadTokens, cacheWriteTokens });
   const output = readSide(outputTokens, { reasoningTokens });
-  const usage = { inputTokens: input.tokens, outputTokens: output.tokens };
+  const sum = input.tokens + output.tokens;
+  const isTotal = totalTokens === undefined || totalTokens === null || totalTokens === sum;
+  const unseen = isTotal || !isCount(totalTokens) ? 0 : Math.max(0, totalTokens - sum);
+  const usage = { inputTokens: input.tokens, outputTokens: output.tokens + unseen };
   if (input.parts !== undefined && output.parts !== undefined) {
-    const isAbove = input.tokens > most.input || output.tokens > most.output;
-    return { usage: { ...usage, ...input.parts, ...output.parts }, source: isAbove ? "suspect" : "provider" };
+    const isAbove = usage.inputTokens > most.input || usage.outputTokens > most.output;
+    const source = isAbove || !isTotal ? "suspect" : "provider";
+    return { usage: { ...usage, ...input.parts, ...output.parts }, source };
   }
   const atLeastBound: Usage = {
-    inputTokens: Math.max(input.tokens, most.input),
-    outputTokens: Math.max(output.tokens, most.output),
+    inputTokens: Math.max(usage.inputTokens, most.input),
+    outputTokens: Math.max(usage.outputTokens, most.output),
   };
   return { usage: atLeastBound, source: "suspect", atDearestRate: true };
 }
@@ -113,6 +118,11 @@ export function costElsewhere({ inputTokens, outputTokens, reasoningTokens = 0 }
 /** Worst-case cost of a request, which a budget reserves before it is sent: all of it at the dearest rates. */
 export function worstCost({ requestBytes, maxOutputTokens }: UsageBound, price: Price): PicoUsd {
   return dearestCost({ inputTokens: requestBytes + templateTokens, outputTokens: maxOutputTokens }, price);
+}
+
+/** Most tokens that a request can use, both ways together. */
+export function worstTokens({ requestBytes, maxOutputTokens }: UsageBound): number {
+  return requestBytes + templateTokens + maxOutputTokens;
 }
 
 function dearestCost({ inputTokens, outputTokens }: Usage, price: Price): PicoUsd {

@@ -1,11 +1,14 @@
 /**
- * What happens in a run, as one closed union. Events carry names, labels, counts and money; never prompts, outputs or
- * arguments. May import types of `policy`, `catalog`, `confidence` and `tiers`.
+ * What happens in a run, as one closed union. Events carry names, labels, counts and money; never prompts or arguments, and
+ * outputs only where a step declares `stream`: `token` and `partial` show its answer to the run's caller, who is cleared for it.
+ * Whoever records events for other readers leaves these two out. May import types of `policy`, `catalog`, `confidence` and
+ * `tiers`.
  * @module
  */
 import type { EndpointClass, Location } from "../catalog/endpoint.ts";
 import type { Usage, UsageSource } from "../catalog/usage.ts";
 import type { Confidence, Verdict } from "../confidence/confidence.ts";
+import type { ErrorCode } from "../errors.ts";
 import type { Decision } from "../policy/decision.ts";
 import type { Label, Privacy } from "../tiers/label.ts";
 
@@ -84,6 +87,34 @@ export interface AttemptError extends OfAttempt, Charged {
   readonly errorType: string;
 }
 
+interface Shown extends OfStep {
+  /** The attempt whose answer this is, as in its `attempt-start`; all that is shown of an attempt comes before its end. */
+  readonly attempt: number;
+}
+
+/**
+ * Text of an answer that is being written, of a step that declares `stream`: the next piece of it, as long as the model's
+ * server cuts it. **Content**, for the run's caller alone. The pieces of an attempt in order make up its text. An attempt that
+ * ends in `attempt-error`, or in `attempt-end` with the outcome `rejected`, makes all of its pieces void; the next attempt
+ * starts from nothing under its own number.
+ */
+export interface Token extends Shown {
+  readonly type: "token";
+  readonly text: string;
+}
+
+/**
+ * What is there so far of an answer with a schema, of a step that declares `stream`. **Content**, for the run's caller alone.
+ * Each one replaces the one before. Until the attempt is accepted it is the JSON as the model wrote it, not checked against
+ * the schema, its last text or number perhaps cut; the last one of an accepted attempt is the step's value as plain JSON. It is
+ * void as a `token` is.
+ */
+export interface PartialAnswer extends Shown {
+  readonly type: "partial";
+  /** Plain data, frozen. */
+  readonly value: unknown;
+}
+
 export interface ToolStart extends OfStep {
   readonly type: "tool-start";
   readonly tool: string;
@@ -97,9 +128,45 @@ export interface ToolEnd extends OfStep {
   readonly type: "tool-end";
   readonly tool: string;
   readonly callId: string;
-  readonly outcome: "completed" | "failed" | "refused";
+  readonly outcome: "completed" | "failed";
+  /** `timeout`, `tool_error`, `result_unusable` or `cancelled`, as in the span attribute `error.type`; of failed calls. */
+  readonly errorType: string | undefined;
   readonly resultBytes: number;
   readonly durationMs: number;
+  /** `undefined` when the tool declares no cost. */
+  readonly costUsd: number | undefined;
+}
+
+/**
+ * Why a call was not made: the arguments do not fit, or are too long; no tool is called so; more calls than a turn may have;
+ * a call with an effect before it in its turn did not succeed; a person said no; the budget cannot pay for it.
+ */
+export type ToolRefusalReason =
+  | "invalid-arguments"
+  | "arguments-too-long"
+  | "unknown-tool"
+  | "too-many-calls"
+  | "earlier-effect"
+  | "not-approved"
+  | "budget";
+
+/** A call was refused: the tool was not called, and the model was told why. */
+export interface ToolRefused extends OfStep {
+  readonly type: "tool-refused";
+  /** `undefined` where the model named none of the step's tools. */
+  readonly tool: string | undefined;
+  readonly callId: string;
+  readonly reason: ToolRefusalReason;
+  /** How many calls this stands for: all that are too many are refused at once. */
+  readonly calls: number;
+}
+
+/** What a person said about a call of a tool that is declared with `approve`. */
+export interface HumanAnswered extends OfStep {
+  readonly type: "human-answered";
+  readonly tool: string;
+  readonly callId: string;
+  readonly approved: boolean;
 }
 
 /** A label went down (R8). */
@@ -120,6 +187,8 @@ export interface Endorsed extends OfStep {
 export interface HumanAsked extends OfStep {
   readonly type: "human-asked";
   readonly label: Label;
+  /** For the approval of a call: the tool's name. */
+  readonly tool?: string;
 }
 
 /** An answer was weak and there was no time to ask a stronger endpoint: somebody may ask these later. */
@@ -134,6 +203,25 @@ export interface ReviewSampled extends OfStep {
   readonly type: "review-sampled";
   readonly endpoint: string;
   readonly reason: string;
+}
+
+/** A step's value was kept from an earlier run that read the same; nothing was called. */
+export interface StepCached extends OfStep {
+  readonly type: "step-cached";
+}
+
+/** A step failed, and what its author declared stands in its place. Follows its `step-end`. */
+export interface StepRecovered extends OfStep {
+  readonly type: "step-recovered";
+  readonly code: ErrorCode;
+  readonly with: "value" | "skip";
+}
+
+/** What a call of the step took could not be told to the shared budgets: its worst case stays charged to them. */
+export interface SettlementError extends OfStep {
+  readonly type: "settlement-error";
+  /** By name. */
+  readonly accounts: readonly string[];
 }
 
 export interface StepEnd extends OfStep {
@@ -161,13 +249,20 @@ export type RunEvent =
   | AttemptStart
   | AttemptEnd
   | AttemptError
+  | Token
+  | PartialAnswer
   | ToolStart
   | ToolEnd
+  | ToolRefused
+  | HumanAnswered
   | Declassified
   | Endorsed
   | HumanAsked
   | EscalationDeferred
   | ReviewSampled
+  | StepRecovered
+  | StepCached
+  | SettlementError
   | StepEnd
   | RunEnd;
 

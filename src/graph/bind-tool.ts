@@ -6,7 +6,12 @@ import type { BoundTool, NeedValues } from "./definition.ts";
 import { openSchema, type JsonSchema, type Schema } from "./schema.ts";
 import type { ToolLike } from "./types/values.ts";
 
-const bindingOptions = ["tool", "effect", "idempotency", "accepts", "returns", "pin", "max", "untrustedArguments"];
+const bindingOptions = [
+  ...["tool", "effect", "idempotency", "accepts", "returns", "pin", "max", "untrustedArguments"],
+  ...["approve", "maxArgumentBytes", "maxResultBytes", "cost"],
+];
+/** Tools are asked for texts and records, not for files; what is longer is not walked through at all. */
+const mostBytes = 16 * 1024 * 1024;
 
 /** Every tool of an agent step, with defaults filled in; mistakes are reported and the tool left out. */
 export function bindTools(step: OptionReader, report: Report): readonly BoundTool[] {
@@ -34,17 +39,26 @@ function bindTool(item: unknown, path: string, report: Report): BoundTool | unde
   const pin = functionsOf<(values: NeedValues) => unknown>(reader, "pin", parameters);
   const max = functionsOf<(values: NeedValues) => number>(reader, "max", parameters);
   for (const argument of Object.keys(max)) checkBoundIsNumeric(reader, argument, parameters);
+  const effect = reader.oneOf("effect", ["read", "write", "irreversible"], "write");
+  const approve = approveOf(reader, report);
+  if (approve !== undefined && effect === "read")
+    reader.mistake("approve", 'a tool with effect "read" changes nothing to approve; declare its effect, or drop it');
   return {
     name: tool.name,
     description: tool.description ?? "",
     invoke: (args, config) => tool.invoke(args, config),
-    effect: reader.oneOf("effect", ["read", "write", "irreversible"], "write"),
+    effect,
     idempotency: reader.oneOf("idempotency", ["idempotent", "keyed", "unsafe"], "unsafe"),
     accepts: acceptsOf(reader),
     returns: returnsOf(reader),
     pin,
     max,
     untrustedArguments: reader.reason("untrustedArguments"),
+    approve,
+    maxArgumentBytes: reader.integer("maxArgumentBytes", { fallback: 65_536, min: 1, max: mostBytes }),
+    maxResultBytes: reader.integer("maxResultBytes", { fallback: 65_536, min: 256, max: mostBytes }),
+    costUsd: costOf(reader, report),
+    parameters,
     parse: opened.parse,
     shownParameters: without(parameters, Object.keys(pin)),
   };
@@ -114,6 +128,36 @@ function checkBoundIsNumeric(reader: OptionReader, argument: string, parameters:
   const { type } = (propertiesOf(parameters)[argument] ?? {}) as { type?: unknown };
   if (type !== "number" && type !== "integer")
     reader.mistake(`max.${argument}`, "only a number can have an upper bound; pin it instead");
+}
+
+function approveOf(reader: OptionReader, report: Report): BoundTool["approve"] {
+  const found = reader.get("approve");
+  if (found === undefined) return undefined;
+  if (found === true) return { clearance: undefined, reason: undefined };
+  const inner = new OptionReader(found, `${reader.path}.approve`, report);
+  inner.only(["clearance", "reason"]);
+  const clearance = inner.get("clearance") as ClearanceSpec | undefined;
+  const mistake = clearance === undefined ? undefined : labelMistake(clearance);
+  if (mistake !== undefined) inner.mistake("clearance", mistake);
+  return {
+    // A clearance that cannot be read admits nothing but public data; its mistake is reported.
+    clearance: clearance && makeClearance(mistake === undefined ? clearance : "public"),
+    reason: inner.optionalText("reason"),
+  };
+}
+
+const mostUsd = 1_000_000;
+
+function costOf(reader: OptionReader, report: Report): number | undefined {
+  const found = reader.get("cost");
+  if (found === undefined) return undefined;
+  const inner = new OptionReader(found, `${reader.path}.cost`, report);
+  inner.only(["perCallUsd"]);
+  const usd = inner.get("perCallUsd");
+  // Money is counted in whole pico-dollars: an amount with more decimals would not be the one on the books.
+  if (typeof usd === "number" && usd >= 0 && usd <= mostUsd && Number(usd.toFixed(12)) === usd) return usd;
+  inner.mistake("perCallUsd", `expected a number from 0 to ${mostUsd} with at most 12 decimals, found ${show(usd)}`);
+  return undefined;
 }
 
 function acceptsOf(reader: OptionReader) {

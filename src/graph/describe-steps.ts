@@ -7,8 +7,9 @@ import { makeClearance, type ClearanceSpec } from "../tiers/clearance.ts";
 import type { Compartment, LabelSpec, Privacy } from "../tiers/label.ts";
 import { labelMistake, makeLabel, privacyLevels } from "../tiers/label.ts";
 import { bindTools } from "./bind-tool.ts";
-import type { AgentStep, ClassifyStep, CodeStep, ModelStep, NeedValues, RedactStep } from "./definition.ts";
+import type { AgentStep, ClassifyStep, CodeStep, ModelStep, NeedValues, OnError, RedactStep } from "./definition.ts";
 import type { RefNode } from "./ref.ts";
+import { readStepBudget } from "./read-budget.ts";
 import { demandOptions, readDemands } from "./read-demands.ts";
 import { openSchema, type Schema } from "./schema.ts";
 
@@ -25,12 +26,50 @@ export interface StepSetting {
 }
 
 const dayMs = 86_400_000;
-const common = ["needs", "when", "privacy", "timeoutMs"];
-const limits = ["maxOutputTokens", "system", ...demandOptions];
+const common = ["needs", "when", "privacy", "timeoutMs", "onError"];
+const limits = ["maxOutputTokens", "system", "budget", ...demandOptions];
 
 function baseOf(reader: OptionReader, { name, index, needs }: StepSetting) {
   const timeoutMs = reader.integer("timeoutMs", { fallback: 60_000, min: 1, max: dayMs });
   return { name, index, needs, timeoutMs, when: reader.optionalFn<(values: NeedValues) => boolean>("when") };
+}
+
+/** What a failure becomes. */
+export function onErrorOf(reader: OptionReader): OnError {
+  const found = reader.get("onError") ?? "fail";
+  if (found === "fail" || found === "skip") return { kind: found };
+  if (typeof found === "object" && Object.keys(found).join() === "value")
+    return { kind: "value", value: (found as { value: unknown }).value };
+  reader.mistake("onError", `expected "fail", "skip" or { value }, found ${show(found)}`);
+  return { kind: "fail" };
+}
+
+const defaultMemoTtlMs = 3_600_000;
+
+/** Whether and for how long results are kept. */
+function memoOf(reader: OptionReader, report: Report): { readonly ttlMs: number } | undefined {
+  const found = reader.get("memo");
+  if (found === undefined || found === false) return undefined;
+  if (found === true) return { ttlMs: defaultMemoTtlMs };
+  const inner = new OptionReader(found, `${reader.path}.memo`, report);
+  inner.only(["ttlMs"]);
+  return { ttlMs: inner.integer("ttlMs", { fallback: defaultMemoTtlMs, min: 1, max: dayMs }) };
+}
+
+/** Whether and how answers are shown while they are written. */
+function streamOf(reader: OptionReader, report: Report): ModelStep["stream"] {
+  const found = reader.get("stream");
+  if (found === undefined) return undefined;
+  if (found === false) {
+    reader.mistake("stream", "expected true or { holdUntilChecked, idleTimeoutMs }, found false; leave it out");
+    return undefined;
+  }
+  const inner = new OptionReader(found === true ? {} : found, `${reader.path}.stream`, report);
+  inner.only(["holdUntilChecked", "idleTimeoutMs"]);
+  return {
+    holdUntilChecked: inner.optionalFlag("holdUntilChecked") ?? false,
+    idleTimeoutMs: inner.integer("idleTimeoutMs", { fallback: 30_000, min: 100, max: 600_000 }),
+  };
 }
 
 function placedOf(
@@ -41,11 +80,13 @@ function placedOf(
   const range = { fallback: defaultMaxOutputTokens[complexity], min: 1, max: 1_000_000 };
   return {
     ...baseOf(reader, setting),
+    onError: onErrorOf(reader),
     complexity,
     privacy: reader.oneOf("privacy", privacyLevels, setting.privacy),
     maxOutputTokens: reader.integer("maxOutputTokens", range),
     demands: readDemands(reader, { defaults: setting.demands, maxTurns, report: setting.report }),
     system: reader.optionalText("system"),
+    budget: readStepBudget(reader, setting.report),
   };
 }
 
@@ -58,21 +99,33 @@ function schemaOf(reader: OptionReader): Schema | undefined {
 
 export function describeModel(spec: unknown, setting: StepSetting): ModelStep | undefined {
   const reader = new OptionReader(spec, `steps.${setting.name}`, setting.report);
-  reader.only([...common, ...limits, "complexity", "output", "prompt", "validate"]);
+  reader.only([...common, ...limits, "complexity", "output", "prompt", "validate", "memo", "stream"]);
   const placed = placedOf(reader, setting, { complexity: reader.oneOf("complexity", complexityTiers) });
   const output = schemaOf(reader);
   const prompt = reader.fn<ModelStep["prompt"]>("prompt");
   const validate = reader.optionalFn<NonNullable<ModelStep["validate"]>>("validate");
-  return output && prompt && { kind: "model", ...placed, output, prompt, validate };
+  const { report } = setting;
+  const shared = { memo: memoOf(reader, report), stream: streamOf(reader, report) };
+  return output && prompt && { kind: "model", ...placed, output, prompt, validate, ...shared };
 }
 
 export function describeClassify(spec: unknown, setting: StepSetting): ClassifyStep | undefined {
   const reader = new OptionReader(spec, `steps.${setting.name}`, setting.report);
-  reader.only([...common, ...limits, "labels", "text", "endorse"]);
+  reader.only([...common, ...limits, "labels", "text", "endorse", "memo"]);
   const placed = placedOf(reader, setting, { complexity: "classification" });
   const labels = labelsOf(reader);
   const text = reader.fn<ClassifyStep["text"]>("text");
-  return labels && text && { kind: "classify", ...placed, labels, text, endorse: reader.reason("endorse") };
+  return (
+    labels &&
+    text && {
+      kind: "classify",
+      ...placed,
+      labels,
+      text,
+      endorse: reader.reason("endorse"),
+      memo: memoOf(reader, setting.report),
+    }
+  );
 }
 
 function labelsOf(reader: OptionReader): readonly string[] | undefined {
@@ -90,7 +143,7 @@ function labelsOf(reader: OptionReader): readonly string[] | undefined {
 
 export function describeCode(spec: unknown, setting: StepSetting): CodeStep | undefined {
   const reader = new OptionReader(spec, `steps.${setting.name}`, setting.report);
-  reader.only([...common, "produces", "accepts", "run"]);
+  reader.only([...common, "produces", "accepts", "run", "memo"]);
   const produces = reader.get("produces") as Privacy | LabelSpec | undefined;
   const mistake = produces === undefined ? undefined : labelMistake(produces);
   if (mistake !== undefined) reader.mistake("produces", mistake);
@@ -104,6 +157,8 @@ export function describeCode(spec: unknown, setting: StepSetting): CodeStep | un
     run && {
       kind: "code",
       ...baseOf(reader, setting),
+      onError: onErrorOf(reader),
+      memo: memoOf(reader, setting.report),
       privacy,
       produces: produces === undefined || mistake !== undefined ? undefined : makeLabel(produces, "trusted"),
       // A clearance that cannot be read admits nothing but public data; its mistake is reported.
@@ -115,13 +170,20 @@ export function describeCode(spec: unknown, setting: StepSetting): CodeStep | un
 
 export function describeAgent(spec: unknown, setting: StepSetting): AgentStep | undefined {
   const reader = new OptionReader(spec, `steps.${setting.name}`, setting.report);
-  reader.only([...common, ...limits, "output", "prompt", "tools", "maxTurns"]);
+  const own = ["output", "prompt", "tools", "maxTurns", "maxRepairs", "toolConcurrency", "stream"];
+  reader.only([...common, ...limits, ...own]);
   const maxTurns = reader.integer("maxTurns", { fallback: 8, min: 1, max: 100 });
   const placed = placedOf(reader, setting, { complexity: "agentic", maxTurns });
   const output = schemaOf(reader);
   const prompt = reader.fn<AgentStep["prompt"]>("prompt");
   const tools = bindTools(reader, setting.report);
-  return output && prompt && { kind: "agent", ...placed, output, prompt, tools, maxTurns };
+  const loop = {
+    maxTurns,
+    maxRepairs: reader.integer("maxRepairs", { fallback: 2, min: 0, max: 10 }),
+    toolConcurrency: reader.integer("toolConcurrency", { fallback: 4, min: 1, max: 16 }),
+    stream: streamOf(reader, setting.report),
+  };
+  return output && prompt && { kind: "agent", ...placed, output, prompt, tools, ...loop };
 }
 
 export function describeRedact(spec: unknown, setting: StepSetting): RedactStep | undefined {

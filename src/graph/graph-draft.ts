@@ -16,6 +16,7 @@ import {
 } from "../tiers/label.ts";
 import { flowsOf } from "./check/flow.ts";
 import { checkOutput, checkPrivacy, type CheckedGraph } from "./check/privacy-rules.ts";
+import { checkStreams } from "./check/streams.ts";
 import type { GraphDefinition, StepDefinition } from "./definition.ts";
 import type { StepSetting } from "./describe-steps.ts";
 import { toMermaid } from "./mermaid.ts";
@@ -171,6 +172,7 @@ export class GraphDraft {
       void this.#problems.push({ code, path, message });
     checkPrivacy(graph, report);
     checkOutput(output, callerClearance, { graph, report });
+    checkStreams(callerClearance, { graph, report });
     if (this.#problems.length > 0 || this.#input === undefined)
       throw new DefinitionError(`graph "${this.#name}"`, this.#problems);
     return this.#freeze({ input: this.#input, graph, output, single, callerClearance });

@@ -6,6 +6,7 @@
  */
 import { show } from "../common/names.ts";
 import { GraphDraft } from "./graph-draft.ts";
+import { describeApprove, describeLoop, describeMap, describeSubgraph } from "./describe-nesting.ts";
 import { describeAgent, describeClassify, describeCode, describeModel, describeRedact } from "./describe-steps.ts";
 import type { FirstOfStep } from "./definition.ts";
 import { makeRef, nodeOf } from "./ref.ts";
@@ -43,10 +44,25 @@ export function graph<O, I>(name: string, options: GraphOptions<O, I>): GraphBui
         return { kind: "firstOf", name: own, index, needs: nodes, timeoutMs: 1 };
       });
     },
+    subgraph: (step: string, spec: { input?: unknown } | undefined) =>
+      draft.add(step, { ...spec, needs: needsOfInput(spec?.input) }, (_spec, setting) =>
+        describeSubgraph(spec, setting),
+      ),
+    map: (step: string, spec: { over?: unknown } | undefined) =>
+      draft.add(step, { ...spec, needs: { input: spec?.over } }, (_spec, setting) => describeMap(spec, setting)),
+    loop: (step: string, spec: { start?: unknown } | undefined) =>
+      draft.add(step, { ...spec, needs: { input: spec?.start } }, (_spec, setting) => describeLoop(spec, setting)),
+    approve: (step: string, spec: unknown) => draft.add(step, spec, describeApprove),
     required: (ref: unknown) => draft.modifiedRef(ref, { kind: "skip" }),
     orElse: (ref: unknown, value: unknown) => draft.modifiedRef(ref, { kind: "value", value }),
     output: (refs: unknown, outputOptions: unknown) => draft.finish(refs, outputOptions, nodeOf(refs)),
   };
   // The builder holds steps of any type; what its callers see is the typed interface.
   return Object.freeze(builder) as unknown as GraphBuilder<I, O>;
+}
+
+/** The whole input as one reference, or one reference a field. */
+function needsOfInput(input: unknown): object {
+  const isByField = typeof input === "object" && input !== null && nodeOf(input) === undefined;
+  return isByField ? input : { input };
 }

@@ -20,6 +20,8 @@ function outline(step: StepDefinition): unknown {
     if (typeof value === "function") return "function";
     if (Array.isArray(value)) return value.map(plain);
     if (typeof value !== "object" || value === null) return value;
+    // A graph inside says by its own version what it is.
+    if ("flows" in value && "version" in value) return value.version;
     return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plain(member)]));
   };
   return plain(step);

@@ -7,11 +7,11 @@ import { levelOf, type Label, type Privacy } from "../tiers/label.ts";
 /** Role of one turn of an agent: `plan` thinks what to do next, `act` fills in arguments and goes on. */
 export type TurnRole = "plan" | "act";
 
-/** An endpoint that this step has already asked, or cannot pay for. */
+/** An endpoint that this step has already asked, cannot pay for, or cannot reach now. */
 export interface Exclusion {
   readonly endpoint: string;
-  /** It failed, its answer was not accepted, or its worst case did not fit the budget. */
-  readonly rule: "failed" | "rejected" | "budget";
+  /** It failed, its answer was not accepted, its worst case did not fit the budget, or it takes no request now. */
+  readonly rule: "failed" | "rejected" | "budget" | "unavailable";
   readonly reason: string;
 }
 
@@ -62,6 +62,8 @@ export interface StepFacts {
   readonly workload?: Workload;
   /** A money cap is set: whatever has no price or no output limit could break it. */
   readonly moneyCapped: boolean;
+  /** A token cap is set: whatever has no output limit could break it. @default false */
+  readonly tokensCapped?: boolean;
   /** Declared bound of the whole step, rejected drafts included, in milliseconds. */
   readonly maxLatencyMs?: number;
   /** What is left of `maxLatencyMs`; the whole of it when planning. */

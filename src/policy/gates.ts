@@ -38,13 +38,15 @@ function clearanceText({ clearance: own, clearanceDeclared, clearanceCap }: Endp
   return `is cleared for ${formatClearance(own)}${cap}`;
 }
 
-/** Termination: what this step has asked already, or cannot pay for, is not asked again. */
+/** Termination: what this step has asked already, cannot pay for or cannot reach now, is not asked again. */
 const excluded: Gate = {
   name: "excluded",
   refuse({ endpoint }, facts) {
     if (facts.excluded.length === 0) return undefined;
     const found = facts.excluded.find((exclusion) => exclusion.endpoint === endpoint.name);
-    return found && (found.rule === "budget" ? `budget: ${found.reason}` : `tried: ${found.reason}`);
+    if (found === undefined) return undefined;
+    const wasAsked = found.rule === "failed" || found.rule === "rejected";
+    return `${wasAsked ? "tried" : found.rule}: ${found.reason}`;
   },
 };
 
@@ -58,5 +60,12 @@ const money: Gate = {
   },
 };
 
+/** The same for tokens. */
+const tokens: Gate = {
+  name: "tokens",
+  refuse: ({ capabilities }, { tokensCapped = false }) =>
+    tokensCapped && !capabilities.outputLimit ? "its output limit cannot be set, and a token budget is set" : undefined,
+};
+
 /** In this order; the first that refuses an endpoint gives the reason. */
-export const gates: readonly Gate[] = Object.freeze([clearance, excluded, money]);
+export const gates: readonly Gate[] = Object.freeze([clearance, excluded, money, tokens]);

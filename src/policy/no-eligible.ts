@@ -47,6 +47,8 @@ function remedy({ refused, label }: Decision): string {
   if (refused.some(({ rule }) => rule === "tier-ladder"))
     return "Fix: add a large model that may see the data, or wire a person who may with createRuntime({ onHuman }).";
   if (refused.some(({ rule }) => rule === "money")) return "Fix: declare prices, or drop the money budget.";
+  if (refused.some(({ rule }) => rule === "tokens"))
+    return "Fix: add an endpoint whose output limit can be set, or drop the token budget.";
   return "Fix: add an endpoint that can do the work and may see the data, or loosen the rule above that was meant otherwise.";
 }
 

@@ -4,7 +4,7 @@
  */
 import { declassify } from "../../tiers/declassify.ts";
 import { isAtLeast, join, joinAll, publicTrusted, withIntegrity, type Label } from "../../tiers/label.ts";
-import type { AgentStep, StepDefinition, StepFlow } from "../definition.ts";
+import type { AgentStep, GraphDefinition, StepDefinition, StepFlow } from "../definition.ts";
 import type { RefNode } from "../ref.ts";
 
 export interface FlowSources {
@@ -12,11 +12,11 @@ export interface FlowSources {
   readonly fieldLabels: Readonly<Record<string, Label>>;
 }
 
-export type Flows = Record<string, StepFlow>;
+export type Flows = Readonly<Record<string, StepFlow>>;
 
 /** @param steps in order of definition, which is topological. */
 export function flowsOf(steps: readonly StepDefinition[], sources: FlowSources): Flows {
-  const flows: Flows = {};
+  const flows: Record<string, StepFlow> = {};
   for (const step of steps) flows[step.name] = flowOf(step, sources, flows);
   return flows;
 }
@@ -38,7 +38,9 @@ function flowOf(step: StepDefinition, sources: FlowSources, flows: Flows): StepF
   const read = Object.values(step.needs).map((ref) => labelOf(ref, sources, flows));
   const input = join(joinAll(read), control);
   const context = step.kind === "agent" ? agentContext(step, input) : input;
-  const flow = { control, input, context, mayBeMissing: step.kind === "code" };
+  // A failure that becomes `undefined` depends on all that the step saw, as a code step's missing value does.
+  const mayBeMissing = step.kind === "code" || ("onError" in step && step.onError.kind === "skip");
+  const flow = { control, input, context, mayBeMissing };
   return { ...flow, output: outputOf(step, flow) };
 }
 
@@ -89,7 +91,20 @@ function outputOf(
     case "agent":
     case "firstOf":
       return context;
+    case "subgraph":
+    case "map":
+    case "loop":
+      return join(input, outputLabelOf(step.graph));
+    case "approve":
+      // A person decided: what they read is still as confidential, but it is no longer an outsider who says so.
+      return withIntegrity(input, control.integrity);
   }
+}
+
+/** Label of what a graph gives back, as its own check computed it from the label that it declares for its input. */
+export function outputLabelOf({ output, inputLabel, fieldLabels, flows }: GraphDefinition): Label {
+  const refs = output.kind === "one" ? [output.ref] : Object.values(output.refs);
+  return joinAll(refs.map((ref) => labelOf(ref, { inputLabel, fieldLabels }, flows)));
 }
 
 /** The way by which a label came to a step, for error texts: `input.ticket -> triage -> reply`. */

@@ -293,7 +293,7 @@ Fix: endorse what "when" reads (a closed enum), or declare the field trusted if 
         code: "PRIVACY_ACTION_UNTRUSTED",
         path: "steps.act.tools.refund",
         message: `step "act" -> tool "refund" (effect write): a model chooses ${free} from data an outsider may have written
-Fix: pin or bound each by code (pin, max), declare effect: "read" if it changes nothing, or accept it openly with untrustedArguments: { reason }.`,
+Fix: pin or bound each by code (pin, max), have a person approve each call (approve), declare effect: "read" if it changes nothing, or accept it openly with untrustedArguments: { reason }.`,
       },
     ]);
   });

@@ -2,10 +2,11 @@
 import type { ErrorCode } from "../../errors.ts";
 import { excess, flowsTo, formatClearance, uncovered, type Clearance } from "../../tiers/clearance.ts";
 import { declassifyMistakes } from "../../tiers/declassify.ts";
-import { formatLabel, levelOf, type Label } from "../../tiers/label.ts";
-import type { AgentStep, BoundTool, CodeStep, RedactStep, StepDefinition } from "../definition.ts";
+import { formatLabel, isAtLeast, join, levelOf, publicTrusted, type Label } from "../../tiers/label.ts";
+import { isNesting } from "../describe-nesting.ts";
+import type { AgentStep, BoundTool, CodeStep, NestingStep, RedactStep, StepDefinition } from "../definition.ts";
 import type { RefNode } from "../ref.ts";
-import { labelOf, pathTo, refName, type Flows, type FlowSources } from "./flow.ts";
+import { labelOf, outputLabelOf, pathTo, refName, type Flows, type FlowSources } from "./flow.ts";
 import { maxReleasedBits, openPlace, releasedBits } from "./release.ts";
 
 export interface CheckedGraph {
@@ -22,6 +23,7 @@ export function checkPrivacy(graph: CheckedGraph, report: ReportCode): void {
     if (step.kind === "agent") for (const tool of step.tools) checkTool(step, tool, { graph, report });
     if (step.kind === "code") checkCode(step, graph, report);
     if (step.kind === "redact") checkRedact(step, graph, report);
+    if (isNesting(step)) checkNested(step, graph, report);
   }
 }
 
@@ -47,6 +49,34 @@ function checkCode(step: CodeStep, graph: CheckedGraph, report: ReportCode): voi
   report(`steps.${step.name}.accepts`, flowDenied(step, flow.input, sink), "PRIVACY_FLOW_DENIED");
 }
 
+/**
+ * A graph inside another was checked for the label that its own input declares; so what it is handed may not be above that,
+ * field by field. A loop hands its body's result back to it.
+ */
+function checkNested(step: NestingStep, graph: CheckedGraph, report: ReportCode): void {
+  const { inputLabel, fieldLabels, name } = step.graph;
+  const isByField = step.kind === "subgraph" && step.byField;
+  const handed = Object.entries(step.needs).map(([field, ref]) => ({
+    field,
+    label: labelOf(ref, graph.sources, graph.flows),
+  }));
+  const control = graph.flows[step.name]?.control ?? publicTrusted;
+  const returned = step.kind === "loop" ? [{ field: "input", label: outputLabelOf(step.graph) }] : [];
+  for (const { field, label } of [...handed, ...returned]) {
+    // A whole value is every field of it.
+    const declared = isByField ? [fieldLabels[field] ?? inputLabel] : [inputLabel, ...Object.values(fieldLabels)];
+    const low = declared.find((own) => !isAtLeast(own, join(label, control)));
+    if (low === undefined) continue;
+    report(
+      `steps.${step.name}.input`,
+      `step "${step.name}" hands graph "${name}" ${formatLabel(label, label.integrity)}${isByField ? ` as "${field}"` : ""}, ` +
+        `whose input is declared ${formatLabel(low, low.integrity)}\n` +
+        `Fix: declare label (and fields) of graph "${name}" at least that high, or g.redact what it is handed.`,
+      "PRIVACY_FLOW_DENIED",
+    );
+  }
+}
+
 function checkTool(
   step: AgentStep,
   tool: BoundTool,
@@ -63,7 +93,7 @@ function checkTool(
   if (untrusted !== undefined) report(path, untrusted, "PRIVACY_ACTION_UNTRUSTED");
 }
 
-/** R6: an effect needs trusted control, and argument by argument a value that code set or bounded. */
+/** R6: an effect needs trusted control, and argument by argument a value that code set or bounded, or a person approves. */
 function untrustedAction(step: AgentStep, tool: BoundTool, control: Label): string | undefined {
   if (tool.effect === "read") return undefined;
   const subject = `step "${step.name}" -> tool "${tool.name}" (effect ${tool.effect})`;
@@ -71,8 +101,8 @@ function untrustedAction(step: AgentStep, tool: BoundTool, control: Label): stri
     return `${subject}: its "when" reads untrusted data, so an outsider could decide that it runs\nFix: endorse what "when" reads (a closed enum), or declare the field trusted if your own code set it.`;
   }
   const free = freeArguments(tool);
-  if (free.length === 0 || tool.untrustedArguments !== undefined) return undefined;
-  return `${subject}: a model chooses ${free.join(", ")} from data an outsider may have written\nFix: pin or bound each by code (pin, max), declare effect: "read" if it changes nothing, or accept it openly with untrustedArguments: { reason }.`;
+  if (free.length === 0 || tool.untrustedArguments !== undefined || tool.approve !== undefined) return undefined;
+  return `${subject}: a model chooses ${free.join(", ")} from data an outsider may have written\nFix: pin or bound each by code (pin, max), have a person approve each call (approve), declare effect: "read" if it changes nothing, or accept it openly with untrustedArguments: { reason }.`;
 }
 
 /** Arguments that neither code sets nor bounds, the undeclared ones of an open schema included. */
@@ -141,7 +171,7 @@ export function checkOutput(
   }
 }
 
-interface Sink {
+export interface Sink {
   readonly name: string;
   readonly clearance: Clearance;
   readonly fix: string;
@@ -149,7 +179,7 @@ interface Sink {
 }
 
 /** Where the payload comes from: a step, or the graph's input as the author refers to it. */
-function flowDenied(from: StepDefinition | string, label: Label, sink: Sink): string {
+export function flowDenied(from: StepDefinition | string, label: Label, sink: Sink): string {
   const isInput = typeof from === "string";
   const subject = isInput ? from : `step "${from.name}"`;
   const over = excess(label, sink.clearance);

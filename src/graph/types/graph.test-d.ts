@@ -95,6 +95,21 @@ g.code("no-names", { needs: [order], run: () => 1 });
 // @ts-expect-error code has no prompt
 g.code("no-prompt", { needs: {}, prompt: () => "" });
 
+// ---- budgets stand where models are called
+
+const thrifty = {
+  needs: {},
+  complexity: "generation",
+  output: z.string(),
+  prompt: () => "",
+  budget: { costUsd: 0.01, tokens: 900, calls: 2 },
+} as const;
+g.model("thrifty", thrifty);
+// @ts-expect-error a deadline belongs to the run
+g.model("late", { ...thrifty, budget: { durationMs: 5 } });
+// @ts-expect-error code calls no models
+g.code("frugal", { needs: {}, run: () => 1, budget: { calls: 1 } });
+
 // ---- `when` makes a value one that may be missing
 
 const refund = g.agent("refund", {
@@ -343,6 +358,9 @@ async function runs() {
 
   const run = await runtime.start(support, { ticket: "a", customerId: "b" }, { budget: { costUsd: 1 } });
   run.on("attempt-end", (event) => show(event.confidence));
+  run.on("token", ({ text }) => is<string>()(text, true));
+  run.on("token", ({ attempt }) => is<number>()(attempt, true));
+  run.on("partial", ({ value }) => is<unknown>()(value, true));
   // @ts-expect-error a decision has no confidence
   run.on("policy-decision", (event) => show(event.confidence));
   for await (const event of run) if (event.type === "tool-end") same<typeof event.tool, string>(true);
@@ -390,4 +408,54 @@ same<typeof lines, Graph<{ text: string }, { readonly summarised: { lines: strin
 // @ts-expect-error the input of this builder is no message
 addReply(one, one.input);
 
-show([runs, firstValue, neverMissing, lines]);
+// ---- graphs inside graphs
+
+const perLine = summarise("line", z.string());
+const nesting = graph("nesting", {
+  input: z.object({ lines: z.array(z.object({ text: z.string() })), n: z.number() }),
+});
+const mapped = nesting.map("mapped", { over: nesting.input.field("lines"), each: perLine });
+same<Value<typeof mapped>, readonly { readonly summarised: string; readonly reply: string }[]>(true);
+const collected = nesting.map("collected", {
+  over: nesting.input.field("lines"),
+  each: perLine,
+  onItemError: "collect",
+});
+same<Value<typeof collected>[number]["ok"], boolean>(true);
+// @ts-expect-error the graph takes objects with a text
+nesting.map("wrong", { over: nesting.orElse(nesting.input.field("n"), []), each: perLine });
+const numbers = graph("numbers", { input: z.number() });
+const increment = numbers.output(numbers.code("plus", { needs: { n: numbers.input }, run: ({ n }) => n + 1 }));
+const looped = nesting.loop("looped", {
+  start: nesting.input.field("n"),
+  body: increment,
+  until: (n) => n.toFixed() === "9",
+  maxIterations: 3,
+});
+same<Value<typeof looped>, number>(true);
+// @ts-expect-error every loop has a limit
+nesting.loop("endless", { start: nesting.input.field("n"), body: increment, until: () => false });
+const skipped = nesting.subgraph("skipped", { input: nesting.input.field("n"), graph: increment, onError: "skip" });
+same<Value<typeof skipped>, number | undefined>(true);
+// @ts-expect-error a fallback is of the step's own type
+nesting.subgraph("fallback", { input: nesting.input.field("n"), graph: increment, onError: { value: "no number" } });
+const approved = nesting.approve("approved", {
+  needs: { n: nesting.input.field("n") },
+  question: ({ n }) => n.toFixed(),
+});
+same<Value<typeof approved>["approved"], boolean>(true);
+
+// ---- answers that are shown while they are written
+
+const streamed = { needs: { n: nesting.input.field("n") }, output: z.number(), prompt: () => "" };
+const written = nesting.model("written", { ...streamed, complexity: "generation", stream: true });
+same<Value<typeof written>, number>(true);
+nesting.agent("worked", { ...streamed, tools: [], stream: { holdUntilChecked: true, idleTimeoutMs: 1_000 } });
+// @ts-expect-error to show nothing, the option is left out
+nesting.model("unwritten", { ...streamed, complexity: "generation", stream: false });
+// @ts-expect-error a misspelt option
+nesting.model("misspelt", { ...streamed, complexity: "generation", stream: { holdUntilCheck: true } });
+// @ts-expect-error a closed label has no pieces
+nesting.classify("label", { needs: streamed.needs, labels: ["a", "b"], text: () => "", stream: true });
+
+show([runs, firstValue, neverMissing, lines, mapped, collected, looped, skipped, approved, written]);
