@@ -2,7 +2,6 @@ import { inspect } from "node:util";
 import { ChatOpenAI } from "@langchain/openai";
 import { describe, expect, it, vi } from "vitest";
 import * as z from "zod";
-import { OpenAiServer, type Reply } from "../../test/support/openai-server.ts";
 import { createCatalog } from "../catalog/catalog.ts";
 import { endpoint, type Anonymiser } from "../catalog/endpoint.ts";
 import type { LabelModel } from "../catalog/model-like.ts";
@@ -10,6 +9,8 @@ import { ProviderError } from "../errors.ts";
 import { graph } from "../graph/graph.ts";
 import { defaultPolicy } from "../policy/policy.ts";
 import { createRuntime } from "../runtime/runtime.ts";
+import { FaultServer } from "../testing/fault-server.ts";
+import type { ServerReply } from "../testing/server-reply.ts";
 import { openModel } from "./open-model.ts";
 import type { ChatRequest, ClassifyRequest, ModelRequest } from "./port.ts";
 
@@ -17,7 +18,7 @@ const canary = "CANARY-4711";
 const signal = new AbortController().signal;
 const remover: Anonymiser = { name: "remover", redact: (text) => text.replaceAll(canary, "[REDACTED]") };
 
-function endpointOf(server: OpenAiServer, anonymiser: Anonymiser) {
+function endpointOf(server: FaultServer, anonymiser: Anonymiser) {
   const model = new ChatOpenAI({ model: "big", apiKey: "none", configuration: { baseURL: server.baseURL } });
   return endpoint("cloud", {
     class: "llm",
@@ -62,7 +63,7 @@ const classify: ClassifyRequest = {
   maxOutputTokens: 8,
 };
 
-function bodies(server: OpenAiServer): string {
+function bodies(server: FaultServer): string {
   return JSON.stringify(server.requests.map(({ body }) => body));
 }
 
@@ -71,14 +72,14 @@ describe("an endpoint with an anonymiser", () => {
     ["a chat with tool calls in its history", chat],
     ["a classification", classify],
   ])("receives no text that it removes, in %s", async (_what, request) => {
-    await using server = await OpenAiServer.start([{}]);
+    await using server = await FaultServer.start([{}]);
     await openModel(endpointOf(server, remover)).call(request, signal);
     expect(bodies(server)).not.toContain(canary);
     expect(bodies(server)).toContain("[REDACTED]");
   });
 
   it("receives everything else as it was: order, ids, numbers, names of its own tools", async () => {
-    await using server = await OpenAiServer.start([{}]);
+    await using server = await FaultServer.start([{}]);
     await openModel(endpointOf(server, remover)).call(chat, signal);
     const [, , assistant, result] = server.requests[0]?.body["messages"] as Record<string, unknown>[];
     const calls = assistant?.["tool_calls"] as { id: string; function: { name: string; arguments: string } }[];
@@ -96,7 +97,7 @@ describe("an endpoint with an anonymiser", () => {
   });
 
   it("receives the author's tools, schema and labels untouched", async () => {
-    await using server = await OpenAiServer.start([{}, {}, {}]);
+    await using server = await FaultServer.start([{}, {}, {}]);
     const shout: Anonymiser = { name: "shout", redact: (text) => text.toUpperCase() };
     const port = openModel(endpointOf(server, shout));
     const schema = { type: "object", properties: { total: { type: "number" } } };
@@ -111,7 +112,7 @@ describe("an endpoint with an anonymiser", () => {
   });
 
   it("is measured by what is sent, and each text is redacted once", async () => {
-    await using server = await OpenAiServer.start([{}]);
+    await using server = await FaultServer.start([{}]);
     const redact = vi.fn((text: string) => text.replaceAll(canary, "x".repeat(5_000)));
     const port = openModel(endpointOf(server, { name: "longer", redact }));
     const bytes = port.requestBytes(classify);
@@ -161,7 +162,7 @@ describe("an anonymiser that fails", () => {
   ];
 
   it.each(broken)("and %s lets nothing out: no request, no text in the error", async (_what, redact, found) => {
-    await using server = await OpenAiServer.start([]);
+    await using server = await FaultServer.start([]);
     // Not `vi.fn`, which handles the rejections of what it returns.
     let times = 0;
     const counted = (text: string): unknown => ((times += 1), redact(text));
@@ -204,15 +205,15 @@ describe("a run through an anonymiser", () => {
     return g.output(work);
   }
 
-  const runtimeWith = (server: OpenAiServer, anonymiser: Anonymiser) =>
+  const runtimeWith = (server: FaultServer, anonymiser: Anonymiser) =>
     createRuntime({ catalog: createCatalog([endpointOf(server, anonymiser)]), policy: defaultPolicy() });
 
   it("sends no removed text in any turn of an agent, whatever its tools and its model wrote", async () => {
-    const replies: Reply[] = [
+    const replies: ServerReply[] = [
       { content: `let me see, ${canary}`, toolCalls: [{ id: "call_a", name: "look", args: `{"name":"${canary}"}` }] },
       { content: "done" },
     ];
-    await using server = await OpenAiServer.start(replies);
+    await using server = await FaultServer.start(replies);
     const seen: unknown[] = [];
     const { output } = await runtimeWith(server, remover).run(desk(seen), { name: canary });
     expect(output).toBe("done");
@@ -223,7 +224,7 @@ describe("a run through an anonymiser", () => {
   });
 
   it("fails with a step's error and no request when the anonymiser throws, under a budget too", async () => {
-    await using server = await OpenAiServer.start([]);
+    await using server = await FaultServer.start([]);
     const redact = (text: string): string => {
       throw new Error(text);
     };

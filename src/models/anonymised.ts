@@ -24,9 +24,9 @@ export function anonymised(port: ModelPort, endpoint: string, anonymiser: Anonym
       const outcome = outcomeOf(request);
       return port.requestBytes("request" in outcome ? outcome.request : request);
     },
-    call: async (request, signal) => {
+    call: async (request, signal, streaming) => {
       const outcome = outcomeOf(request);
-      if ("request" in outcome) return port.call(outcome.request, signal);
+      if ("request" in outcome) return port.call(outcome.request, signal, streaming);
       const message = `endpoint "${endpoint}": its anonymiser "${anonymiser.name}" failed, so nothing was sent; redact(text) must return a text, found ${outcome.found}`;
       throw new ProviderError(message, { retryable: false, errorType: "anonymiser_failed" });
     },

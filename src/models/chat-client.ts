@@ -1,13 +1,14 @@
 import type { Endpoint } from "../catalog/endpoint.ts";
 import { isFactory, type ChatModelLike, type ModelNeeds } from "../catalog/model-like.ts";
 import { DefinitionError } from "../errors.ts";
+import { boundedFetch, type Fetch, type ResponseBound } from "./bounded-fetch.ts";
 import type { ModelPort } from "./port.ts";
 
 /** The members of a LangChain chat model that we look at; every one may be missing. */
 export interface ChatClient extends ChatModelLike {
   readonly lc_kwargs?: Readonly<Record<string, unknown>>;
   readonly caller?: { readonly maxRetries?: number };
-  readonly clientConfig?: { readonly baseURL?: string };
+  readonly clientConfig?: { readonly baseURL?: string; readonly fetch?: Fetch };
   readonly model?: string;
   readonly modelName?: string;
   readonly maxTokens?: number;
@@ -24,12 +25,16 @@ export interface ChatClient extends ChatModelLike {
 /** Alternatives asked for with log-probabilities: enough for the labels of a closed set that share a beginning. */
 const topLogprobs = 5;
 
+/** What a client is built from: an endpoint, or a model that is recorded under a name. */
+export type ClientSource = Pick<Endpoint, "name" | "model"> & Partial<Pick<Endpoint, "reasoningTokens">>;
+
 /**
  * A client built for one combination of output limit and log-probabilities. Both are constructor arguments in LangChain,
  * so a given model is built again from its own arguments; retries, cache and streaming of the client are switched off on
  * the way, because one call must be one request.
+ * @param streams for calls of `stream`: a client whose streaming was switched off would answer those in one piece
  */
-export function buildClient(endpoint: Endpoint, needs: ModelNeeds): ChatClient {
+export function buildClient(endpoint: ClientSource, needs: ModelNeeds, streams = false): ChatClient {
   const given = endpoint.model as ChatClient;
   const made = isFactory(endpoint.model) ? (endpoint.model(needs) as ChatClient) : given;
   if (isWrapped(made)) {
@@ -38,7 +43,12 @@ export function buildClient(endpoint: Endpoint, needs: ModelNeeds): ChatClient {
       "it wraps a chat model (withRetry, withFallbacks, pipe, initChatModel or the like), so one attempt could be several requests; hand in the chat model itself",
     );
   }
-  const client = rebuild(made, isFactory(endpoint.model) ? {} : constructorNeeds(needs));
+  const { name, reasoningTokens = 0 } = endpoint;
+  const wanted = {
+    ...(isFactory(endpoint.model) ? {} : constructorNeeds(needs)),
+    ...boundedConfiguration(made, { name, maxOutputTokens: needs.maxOutputTokens + reasoningTokens }),
+  };
+  const client = rebuild(made, streams ? { ...wanted, streaming: undefined } : wanted);
   const retries = client.caller?.maxRetries ?? 0;
   if (retries === 0) return client;
   throw unusable(
@@ -52,7 +62,7 @@ function isWrapped(client: ChatClient): boolean {
   return client.lc_kwargs !== undefined && (client._llmType === undefined || client._getModelInstance !== undefined);
 }
 
-function unusable(endpoint: Endpoint, message: string): DefinitionError {
+function unusable(endpoint: ClientSource, message: string): DefinitionError {
   const problem = { code: "CATALOG_INVALID", path: "model", message } as const;
   return new DefinitionError(`endpoint "${endpoint.name}"`, [problem], "CATALOG_INVALID");
 }
@@ -66,6 +76,15 @@ function constructorNeeds({ maxOutputTokens, logprobs }: ModelNeeds): Record<str
     // The Responses API drops log-probabilities.
     ...(logprobs ? { logprobs: true, topLogprobs, useResponsesApi: false } : {}),
   };
+}
+
+/** Clients of OpenAI's kind send through a `fetch` that can be given; of others we cannot see how they send. */
+function boundedConfiguration({ clientConfig, lc_kwargs: given }: ChatClient, bound: ResponseBound) {
+  if (clientConfig === undefined) return {};
+  const configuration = (given?.["configuration"] ?? {}) as Readonly<Record<string, unknown>>;
+  // A client that signs with a certificate of its own refuses every other way to send.
+  if (configuration["workloadIdentity"] !== undefined || configuration["credential"] !== undefined) return {};
+  return { configuration: { ...configuration, fetch: boundedFetch(clientConfig.fetch, bound) } };
 }
 
 const singleRequest = { maxRetries: 0, cache: false, streaming: false, timeout: undefined };

@@ -12,6 +12,7 @@ interface AiMessage {
   readonly usage_metadata?: {
     input_tokens?: unknown;
     output_tokens?: unknown;
+    total_tokens?: unknown;
     input_token_details?: { cache_read?: unknown; cache_creation?: unknown } | null;
     output_token_details?: { reasoning?: unknown } | null;
   } | null;
@@ -47,7 +48,7 @@ function identifier(value: unknown): string | undefined {
 }
 
 /** Content is a string or a list of blocks, of which the text ones count. */
-function textOf(content: unknown): string {
+export function textOf(content: unknown): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";
   return content
@@ -77,6 +78,7 @@ function usageOf(usage: AiMessage["usage_metadata"]): ReportedUsage | undefined 
   return {
     inputTokens: usage.input_tokens,
     outputTokens: usage.output_tokens,
+    totalTokens: usage.total_tokens,
     cacheReadTokens: usage.input_token_details?.cache_read,
     cacheWriteTokens: usage.input_token_details?.cache_creation,
     reasoningTokens: usage.output_token_details?.reasoning,

@@ -1,22 +1,29 @@
 /** A chat request of ours as LangChain clients take it. Runs and probes send through here, so a probe sees what a run sees. */
 import type { ChatModelLike } from "../catalog/model-like.ts";
+import type { Clock } from "../common/clock.ts";
 import { utf8Bytes } from "../common/utf8.ts";
 import type { ChatClient } from "./chat-client.ts";
 import { readReply } from "./chat-reply.ts";
 import type { ChatRequest, Message, ModelReply } from "./port.ts";
 import { providerError } from "./provider-error.ts";
 
+export interface Sending {
+  readonly endpoint: string;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+}
+
 /** One request. @throws {ProviderError} without any text of the provider; the signal's reason when it fired */
 export async function sendChat(
   client: ChatClient,
   request: ChatRequest,
-  { endpoint, signal }: { endpoint: string; signal: AbortSignal },
+  { endpoint, signal, clock }: Sending,
 ): Promise<ModelReply> {
   const { messages, options } = payloadOf(request);
   try {
     return readReply(await withTools(client, request).invoke(messages, { ...options, signal }));
   } catch (error) {
-    throw providerError(endpoint, error, signal);
+    throw providerError(endpoint, error, { signal, clock });
   }
 }
 
@@ -25,7 +32,7 @@ export function chatBytes(request: ChatRequest): number {
   return utf8Bytes(JSON.stringify(payloadOf(request)));
 }
 
-function payloadOf(request: ChatRequest) {
+export function payloadOf(request: ChatRequest) {
   const options = request.schema === undefined ? {} : { response_format: plainFormat(request.schema) };
   return { messages: request.messages.map(toLangChain), options, tools: request.tools.map(toFunction) };
 }
@@ -50,6 +57,6 @@ function toFunction({ name, description, parameters }: ChatRequest["tools"][numb
   return { type: "function", function: { name, description, parameters } };
 }
 
-function withTools(client: ChatClient, { tools }: ChatRequest): ChatModelLike {
+export function withTools(client: ChatClient, { tools }: ChatRequest): ChatModelLike {
   return tools.length === 0 || client.bindTools === undefined ? client : client.bindTools(tools.map(toFunction));
 }

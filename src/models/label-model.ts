@@ -20,6 +20,7 @@ export function openLabelModel(endpoint: Endpoint, model: LabelModel): ModelPort
       contextTokens: undefined,
       languages: endpoint.capabilities.languages,
     },
+    streams: false,
     requestBytes: (request) => (request.kind === "classify" ? utf8Bytes(request.text) : 0),
     // `async` so that a throwing model rejects like any other.
     call: async (request) => Promise.resolve(classify(endpoint, model, request)),

@@ -3,7 +3,6 @@ import { ChatOpenAI } from "@langchain/openai";
 import { initChatModel } from "langchain";
 import { describe, expect, it, vi } from "vitest";
 import * as z from "zod";
-import { OpenAiServer, type Reply } from "../../test/support/openai-server.ts";
 import { createCatalog } from "../catalog/catalog.ts";
 import { endpoint, type Endpoint, type EndpointSpec } from "../catalog/endpoint.ts";
 import type { ModelNeeds } from "../catalog/model-like.ts";
@@ -11,6 +10,9 @@ import { ProviderError } from "../errors.ts";
 import { graph } from "../graph/graph.ts";
 import { defaultPolicy } from "../policy/policy.ts";
 import { createRuntime } from "../runtime/runtime.ts";
+import { FaultServer } from "../testing/fault-server.ts";
+import * as faults from "../testing/faults.ts";
+import type { ServerReply } from "../testing/server-reply.ts";
 import { SimulatedClock } from "../testing/simulated-clock.ts";
 import { openChatModel } from "./langchain.ts";
 import type { ChatRequest, ClassifyRequest } from "./port.ts";
@@ -20,11 +22,11 @@ const price = { inputPerMillionTokensUsd: 1, outputPerMillionTokensUsd: 1 };
 
 type Fields = ConstructorParameters<typeof ChatOpenAI>[0] & object;
 
-function clientOf(server: OpenAiServer, fields: Fields = {}): ChatOpenAI {
+function clientOf(server: FaultServer, fields: Fields = {}): ChatOpenAI {
   return new ChatOpenAI({ model: "tiny", apiKey: "none", configuration: { baseURL: server.baseURL }, ...fields });
 }
 
-function endpointOf(server: OpenAiServer, { fields = {}, ...spec }: Partial<EndpointSpec> & { fields?: Fields } = {}) {
+function endpointOf(server: FaultServer, { fields = {}, ...spec }: Partial<EndpointSpec> & { fields?: Fields } = {}) {
   return endpoint("tiny", { class: "slm", location: "on-prem", model: clientOf(server, fields), price, ...spec });
 }
 
@@ -47,8 +49,8 @@ const classify: ClassifyRequest = {
   maxOutputTokens: 8,
 };
 
-async function one(reply: Reply): Promise<OpenAiServer> {
-  return OpenAiServer.start([reply]);
+async function one(reply: ServerReply): Promise<FaultServer> {
+  return FaultServer.start([reply]);
 }
 
 /** A graph of one step that answers with `{ total }`. */
@@ -67,11 +69,11 @@ function totalGraph() {
 
 function runtimeWith(endpoints: readonly Endpoint[], clock?: SimulatedClock) {
   const catalog = createCatalog(endpoints);
-  return createRuntime({ catalog, policy: defaultPolicy(), ...(clock && { clock }) });
+  return createRuntime({ catalog, policy: defaultPolicy(), retry: { maxAttempts: 1 }, ...(clock && { clock }) });
 }
 
 describe("one attempt", () => {
-  const faults: [string, Reply, object][] = [
+  const failures: [string, ServerReply, object][] = [
     ["HTTP 500", { status: 500, raw: `{"error":{"message":"${canary}"}}` }, { status: 500, errorType: "500" }],
     ["HTTP 503", { status: 503, raw: canary }, { status: 503, retryable: true }],
     [
@@ -87,11 +89,11 @@ describe("one attempt", () => {
     ["no choices", { raw: '{"choices":[]}' }, {}],
     ["an error body with status 200", { raw: `{"error":{"message":"${canary}"}}` }, {}],
     ["an empty body", { raw: "" }, {}],
-    ["a connection cut before the head", { cuts: "head" }, { retryable: true }],
-    ["a connection cut in the body", { cuts: "body", content: canary }, { retryable: true }],
+    ["a connection cut before the head", faults.closeBeforeHeaders(), { retryable: true }],
+    ["a connection cut in the body", { content: canary, ...faults.closeMidBody() }, { retryable: true }],
   ];
 
-  it.each(faults)(
+  it.each(failures)(
     "is exactly one request and a ProviderError without provider text on %s",
     async (_what, reply, expected) => {
       await using server = await one(reply);
@@ -115,7 +117,7 @@ describe("one attempt", () => {
   });
 
   it("tells a server that is not there by its connection code", async () => {
-    const server = await OpenAiServer.start([]);
+    const server = await FaultServer.start([]);
     const gone = endpointOf(server);
     await server[Symbol.asyncDispose]();
     await expect(openChatModel(gone).call(chat, signal)).rejects.toMatchObject({
@@ -125,7 +127,7 @@ describe("one attempt", () => {
   });
 
   it("is exactly one request when it is cut off by the step's timeout, which closes the socket", async () => {
-    await using server = await one({ hangs: true });
+    await using server = await one(faults.hang());
     const clock = new SimulatedClock();
     const running = runtimeWith([endpointOf(server)], clock).run(totalGraph(), {});
     const rejected = expect(running).rejects.toMatchObject({ code: "ATTEMPT_TIMEOUT" });
@@ -137,7 +139,7 @@ describe("one attempt", () => {
   });
 
   it("closes the socket when the run is cancelled", async () => {
-    await using server = await one({ hangs: true });
+    await using server = await one(faults.hang());
     const run = await runtimeWith([endpointOf(server)]).start(totalGraph(), {});
     await server.arrival();
     run.cancel("enough");
@@ -155,7 +157,7 @@ describe("one attempt", () => {
   });
 
   it("is one request whatever retries, cache and streaming the user's instance was built with", async () => {
-    await using server = await OpenAiServer.start([{ status: 500, raw: "{}" }, { content: "a" }, { content: "b" }]);
+    await using server = await FaultServer.start([{ status: 500, raw: "{}" }, { content: "a" }, { content: "b" }]);
     const fields: Fields = { maxRetries: 6, streaming: true, cache: true, timeout: 60_000, temperature: 0.3 };
     const given = clientOf(server, fields);
     const port = openChatModel(endpointOf(server, { model: given }));
@@ -171,7 +173,7 @@ describe("one attempt", () => {
 
 describe("what is sent", () => {
   it("carries the messages and the output limit of the request", async () => {
-    await using server = await OpenAiServer.start([{}, {}]);
+    await using server = await FaultServer.start([{}, {}]);
     const port = openChatModel(endpointOf(server, { fields: { maxTokens: 9_999 } }));
     await port.call(chat, signal);
     await port.call({ ...chat, maxOutputTokens: 12 }, signal);
@@ -201,7 +203,7 @@ describe("what is sent", () => {
   });
 
   it("holds a schema as plain response_format, or in the instructions where the endpoint takes none", async () => {
-    await using server = await OpenAiServer.start([{ content: "{}" }, { content: "{}" }]);
+    await using server = await FaultServer.start([{ content: "{}" }, { content: "{}" }]);
     const schema = { type: "object", properties: { total: { type: "number" } }, required: ["total"] };
     await openChatModel(endpointOf(server)).call({ ...chat, schema }, signal);
     expect(server.requests[0]?.body["response_format"]).toEqual({
@@ -215,7 +217,7 @@ describe("what is sent", () => {
   });
 
   it("never weighs more in tokens than was reserved: a byte each, and the template", async () => {
-    await using server = await OpenAiServer.start([{}, {}, {}]);
+    await using server = await FaultServer.start([{}, {}, {}]);
     const port = openChatModel(endpointOf(server));
     const text = 'naïve ☃ \u0000 "quoted" 👩‍👩‍👧‍👦'.repeat(50);
     const tools = [{ name: "look", description: text, parameters: { type: "object", properties: {} } }];
@@ -233,7 +235,7 @@ describe("what is sent", () => {
   });
 
   it("holds a tool round trip as the provider wrote it, even arguments that are no JSON", async () => {
-    await using server = await OpenAiServer.start([
+    await using server = await FaultServer.start([
       {
         content: null,
         toolCalls: [
@@ -299,7 +301,7 @@ describe("what comes back", () => {
       text: "hi",
       toolCalls: [],
       finishReason: "stop",
-      usage: { inputTokens: 100, outputTokens: 20, cacheReadTokens: 60, reasoningTokens: 7 },
+      usage: { inputTokens: 100, outputTokens: 20, cacheReadTokens: 60, reasoningTokens: 7, totalTokens: 120 },
       logprobs: [],
       responseId: "chatcmpl-1",
       responseModel: "served-model",
@@ -307,7 +309,7 @@ describe("what comes back", () => {
   });
 
   it("keeps its usage and cost when it does not fit the schema", async () => {
-    await using server = await OpenAiServer.start([{ content: '{"total":"three"}' }, { content: "no json at all" }]);
+    await using server = await FaultServer.start([{ content: '{"total":"three"}' }, { content: "no json at all" }]);
     while (server.requests.length < 2) {
       const run = await runtimeWith([endpointOf(server)]).start(totalGraph(), {});
       await expect(run.result).rejects.toMatchObject({ code: "OUTPUT_INVALID" });
@@ -332,7 +334,7 @@ describe("what comes back", () => {
     expect(run.ledger()).toMatchObject({ inputTokens: 10, outputTokens: 5 });
   });
 
-  it.each<[string, Reply["usage"]]>([
+  it.each<[string, ServerReply["usage"]]>([
     ["is missing", null],
     ["has texts for numbers", { prompt_tokens: "10", completion_tokens: "5" }],
     ["is negative", { prompt_tokens: -10, completion_tokens: 5 }],
@@ -357,7 +359,7 @@ describe("what comes back", () => {
 describe("the client of an endpoint", () => {
   const needs: ModelNeeds[] = [];
   const factory =
-    (server: OpenAiServer, more: Fields = {}) =>
+    (server: FaultServer, more: Fields = {}) =>
     (given: ModelNeeds) => {
       needs.push(given);
       const { maxOutputTokens: maxTokens, logprobs } = given;
@@ -365,7 +367,7 @@ describe("the client of an endpoint", () => {
     };
 
   it("may come from a factory, which is told the needs and still held to one request", async () => {
-    await using server = await OpenAiServer.start([{ status: 500, raw: "{}" }, { content: "bug" }]);
+    await using server = await FaultServer.start([{ status: 500, raw: "{}" }, { content: "bug" }]);
     const port = openChatModel(endpointOf(server, { model: factory(server, { maxRetries: 6 }) }));
     await expect(port.call(chat, signal)).rejects.toMatchObject({ status: 500 });
     expect(needs).toContainEqual({ maxOutputTokens: 33, logprobs: false });
@@ -377,7 +379,7 @@ describe("the client of an endpoint", () => {
   });
 
   it("is built once for equal needs, not per call", async () => {
-    await using server = await OpenAiServer.start([{}, {}, {}]);
+    await using server = await FaultServer.start([{}, {}, {}]);
     const build = vi.fn(factory(server));
     const port = openChatModel(endpointOf(server, { model: build }));
     const before = build.mock.calls.length;
@@ -386,7 +388,7 @@ describe("the client of an endpoint", () => {
   });
 
   it("names itself, its model and its server for spans", async () => {
-    await using server = await OpenAiServer.start([]);
+    await using server = await FaultServer.start([]);
     expect(openChatModel(endpointOf(server))).toMatchObject({
       provider: "openai",
       model: "tiny",
@@ -401,7 +403,7 @@ describe("the client of an endpoint", () => {
   });
 
   it("is not eligible under a money budget when its output limit cannot be set", async () => {
-    await using server = await OpenAiServer.start([{ content: '{"total":3}' }, { content: '{"total":3}' }]);
+    await using server = await FaultServer.start([{ content: '{"total":3}' }, { content: '{"total":3}' }]);
     const inner = clientOf(server, { maxRetries: 0 });
     const fixed = {
       invoke: (messages: unknown, options: unknown) => inner.invoke(messages as never, options as never),
@@ -423,7 +425,7 @@ describe("the client of an endpoint", () => {
   });
 
   it("is refused when it retries by itself and cannot be rebuilt", async () => {
-    await using server = await OpenAiServer.start([]);
+    await using server = await FaultServer.start([]);
     const stubborn = { invoke: () => Promise.resolve({}), caller: { maxRetries: 6 } };
     expect(() => runtimeWith([endpointOf(server, { model: stubborn })])).toThrow(
       expect.objectContaining({ code: "CATALOG_INVALID", message: expect.stringContaining("maxRetries: 0") as string }),
@@ -439,7 +441,7 @@ describe("the client of an endpoint", () => {
   ])(
     "is refused when it is a chat model wrapped by %s, which could send more than one request",
     async (_what, wrap) => {
-      await using server = await OpenAiServer.start([]);
+      await using server = await FaultServer.start([]);
       const model = (await wrap(clientOf(server))) as EndpointSpec["model"];
       const refusal = expect.objectContaining({
         code: "CATALOG_INVALID",
@@ -458,7 +460,7 @@ describe("what an endpoint can do", () => {
   const certain = { content: [{ token: "bug", logprob: 0, top_logprobs: [{ token: "bug", logprob: 0 }] }] };
 
   it("is what its author declared, and unknown where nobody did", async () => {
-    await using server = await OpenAiServer.start([]);
+    await using server = await FaultServer.start([]);
     const declared = { toolsWithLogprobs: true, languages: ["de", "en-GB"], contextTokens: 8_192 };
     expect(openChatModel(endpointOf(server, { capabilities: declared })).capabilities).toMatchObject(declared);
     expect(openChatModel(endpointOf(server)).capabilities).toMatchObject({
@@ -469,13 +471,13 @@ describe("what an endpoint can do", () => {
   });
 
   it.each([{ tools: false }, { logprobs: false }])("is no tools with log-probabilities under %o", async (narrow) => {
-    await using server = await OpenAiServer.start([]);
+    await using server = await FaultServer.start([]);
     const target = endpointOf(server, { capabilities: { toolsWithLogprobs: true, ...narrow } });
     expect(openChatModel(target).capabilities.toolsWithLogprobs).toBe(false);
   });
 
   it("is no log-probabilities while a draft model may invent them, whatever is declared", async () => {
-    await using server = await OpenAiServer.start([]);
+    await using server = await FaultServer.start([]);
     const declared = { logprobs: true, toolsWithLogprobs: true };
     const unsure = { ...draft, exactLogprobs: false };
     for (const speculativeDecoding of [draft, unsure])

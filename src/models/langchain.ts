@@ -1,13 +1,18 @@
 import type { Capabilities } from "../catalog/candidate.ts";
 import type { Endpoint } from "../catalog/endpoint.ts";
 import { isFactory } from "../catalog/model-like.ts";
+import { systemClock, type Clock } from "../common/clock.ts";
 import { buildClient, limitOf, targetOf, type ChatClient } from "./chat-client.ts";
 import { chatBytes, sendChat } from "./chat-request.ts";
 import { classifyMessages } from "./classify-prompt.ts";
 import type { ChatRequest, ModelPort, ModelRequest } from "./port.ts";
+import { streamChat } from "./stream-chat.ts";
 
-/** Any LangChain chat model as a port. LangChain itself is never imported: its models take plain messages. */
-export function openChatModel(endpoint: Endpoint): ModelPort {
+/**
+ * Any LangChain chat model as a port. LangChain itself is never imported: its models take plain messages.
+ * @param clock what a date in `Retry-After` is compared with
+ */
+export function openChatModel(endpoint: Endpoint, clock: Clock = systemClock): ModelPort {
   const build = cached(endpoint);
   const first = build(1, false);
   const capabilities = capabilitiesOf(endpoint, build);
@@ -16,10 +21,17 @@ export function openChatModel(endpoint: Endpoint): ModelPort {
     provider: endpoint.provider ?? first._llmType?.() ?? "unknown",
     ...targetOf(endpoint, first),
     capabilities,
+    streams: typeof first.stream === "function",
     requestBytes: (request) => chatBytes(toChat(request)),
-    call: async (request, signal) => {
-      const client = build(request.maxOutputTokens, request.kind === "classify" && capabilities.logprobs);
-      const reply = await sendChat(client, toChat(request), { endpoint: endpoint.name, signal });
+    call: async (request, signal, streaming) => {
+      const { maxOutputTokens, kind } = request;
+      const client = build(maxOutputTokens, kind === "classify" && capabilities.logprobs, streaming !== undefined);
+      const sending = { endpoint: endpoint.name, signal, clock };
+      const { reasoningTokens } = endpoint;
+      const reply =
+        streaming === undefined
+          ? await sendChat(client, toChat(request), sending)
+          : await streamChat(client, toChat(request), { ...sending, streaming, reasoningTokens });
       // The host's own client may ask for them all the same.
       return refusesLogprobs(endpoint) ? { ...reply, logprobs: [] } : reply;
     },
@@ -27,11 +39,11 @@ export function openChatModel(endpoint: Endpoint): ModelPort {
 }
 
 /** One client per combination; a run uses a handful. */
-function cached(endpoint: Endpoint): (maxOutputTokens: number, logprobs: boolean) => ChatClient {
+function cached(endpoint: Endpoint): (maxOutputTokens: number, logprobs: boolean, streams?: boolean) => ChatClient {
   const clients = new Map<string, ChatClient>();
-  return (maxOutputTokens, logprobs) => {
-    const key = `${maxOutputTokens}/${logprobs}`;
-    const client = clients.get(key) ?? buildClient(endpoint, { maxOutputTokens, logprobs });
+  return (maxOutputTokens, logprobs, streams = false) => {
+    const key = `${maxOutputTokens}/${logprobs}/${streams}`;
+    const client = clients.get(key) ?? buildClient(endpoint, { maxOutputTokens, logprobs }, streams);
     clients.set(key, client);
     return client;
   };

@@ -64,6 +64,16 @@ export interface ModelReply {
   readonly responseModel: string | undefined;
 }
 
+/** How an answer is wanted that comes in pieces. */
+export interface Streaming {
+  /** Longest silence between two pieces, in milliseconds. The first piece is waited for as long as the signal allows. */
+  readonly idleTimeoutMs: number;
+  /** The first piece came, of whatever kind. */
+  readonly onFirst?: () => void;
+  /** Called with each piece of text. The next piece is not read before it has returned, so a slow reader slows the server. */
+  readonly onText: (piece: string) => void | Promise<void>;
+}
+
 export interface ModelPort {
   /** For spans: `gen_ai.provider.name`. */
   readonly provider: string;
@@ -73,9 +83,12 @@ export interface ModelPort {
   readonly capabilities: Capabilities;
   /** Size of what would be sent, in UTF-8 bytes: what a budget reserves as tokens. */
   requestBytes(request: ModelRequest): number;
+  /** Whether answers can come in pieces. */
+  readonly streams: boolean;
   /**
-   * One request.
+   * One request. With `streaming`, a chat model's answer is handed on in pieces while it comes, and in one piece where its
+   * client cannot stream; the reply is the whole answer all the same. What `onText` throws is passed on.
    * @throws {ProviderError} without any text of the provider, which may quote the prompt
    */
-  call(request: ModelRequest, signal: AbortSignal): Promise<ModelReply>;
+  call(request: ModelRequest, signal: AbortSignal, streaming?: Streaming): Promise<ModelReply>;
 }

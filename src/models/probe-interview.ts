@@ -62,7 +62,7 @@ export class ProbeInterview {
       scope.signal.throwIfAborted();
       this.requests += 1;
       const reply = await untilAborted(
-        sendChat(client, request, { endpoint: name, signal: scope.signal }),
+        sendChat(client, request, { endpoint: name, signal: scope.signal, clock: this.#options.clock }),
         scope.signal,
       );
       const bound = { requestBytes: chatBytes(request), maxOutputTokens: request.maxOutputTokens + reasoningTokens };
@@ -84,9 +84,8 @@ export class ProbeInterview {
     if (source !== "provider") this.usage.complete = false;
   }
 
-  #failed({ message, retryable, errorType, status }: ProviderError): ProviderError {
-    const options = { retryable, errorType, ...(status !== undefined && { status }) };
-    return new ProviderError(this.#nothingLearnt(message), options);
+  #failed({ message, retryable, errorType, status, retryAfterMs }: ProviderError): ProviderError {
+    return new ProviderError(this.#nothingLearnt(message), { retryable, errorType, status, retryAfterMs });
   }
 
   #timeout(): ProviderError {

@@ -1,10 +1,12 @@
 import { inspect } from "node:util";
 import { ChatOpenAI } from "@langchain/openai";
 import { describe, expect, it } from "vitest";
-import { OpenAiServer, type Received, type Reply } from "../../test/support/openai-server.ts";
 import { endpoint, type Endpoint, type EndpointSpec } from "../catalog/endpoint.ts";
 import type { LabelModel } from "../catalog/model-like.ts";
 import { DefinitionError, ProviderError } from "../errors.ts";
+import { FaultServer, type ServerRequest } from "../testing/fault-server.ts";
+import * as faults from "../testing/faults.ts";
+import type { ServerReply } from "../testing/server-reply.ts";
 import { SimulatedClock } from "../testing/simulated-clock.ts";
 import { probe } from "./probe.ts";
 
@@ -12,7 +14,7 @@ const canary = "CANARY-4711";
 
 type Fields = ConstructorParameters<typeof ChatOpenAI>[0] & object;
 
-function endpointOf(server: OpenAiServer, { fields = {}, ...spec }: Partial<EndpointSpec> & { fields?: Fields } = {}) {
+function endpointOf(server: FaultServer, { fields = {}, ...spec }: Partial<EndpointSpec> & { fields?: Fields } = {}) {
   const model = new ChatOpenAI({
     model: "tiny",
     apiKey: "none",
@@ -30,7 +32,7 @@ interface Asked {
   readonly forced: boolean;
 }
 
-function asked({ body }: Received): Asked {
+function asked({ body }: ServerRequest): Asked {
   const schema = body["response_format"] !== undefined;
   const forced = JSON.stringify(body["response_format"] ?? "").includes("enum");
   return { logprobs: body["logprobs"] === true, tools: body["tools"] !== undefined, schema, forced };
@@ -47,7 +49,7 @@ function forcedTokens(probability: number) {
 }
 
 /** A server that does everything; a forced label shows what the model itself thought of it. */
-function able(received: Received): Reply {
+function able(received: ServerRequest): ServerReply {
   const { logprobs, tools, schema, forced } = asked(received);
   const content = forced ? '{"answer":"walrus"}' : schema ? '{"city":"Paris"}' : "Blue";
   const tokens = forced ? forcedTokens(1e-6) : [token(canary, 0.8, [{ token: "b", logprob: -3 }])];
@@ -58,11 +60,13 @@ function able(received: Received): Reply {
   };
 }
 
-const refused: Reply = { status: 400, raw: JSON.stringify({ error: { message: canary } }) };
+const refused: ServerReply = { status: 400, raw: JSON.stringify({ error: { message: canary } }) };
 
 /** Answers like `able`, but for what `change` replaces. */
-async function serve(change: (asked: Asked) => Partial<Reply> | undefined = () => undefined): Promise<OpenAiServer> {
-  return OpenAiServer.start((received) => {
+async function serve(
+  change: (asked: Asked) => Partial<ServerReply> | undefined = () => undefined,
+): Promise<FaultServer> {
+  return FaultServer.start((received) => {
     const other = change(asked(received));
     return other?.status === undefined ? { ...able(received), ...other } : other;
   });
@@ -162,8 +166,8 @@ describe("probe", () => {
 });
 
 describe("a reply that lacks what was asked for", () => {
-  const call = (name: string, args: string): Partial<Reply> => ({ toolCalls: [{ id: "c", name, args }] });
-  const replies: [keyof typeof all, string, string, (asked: Asked) => Partial<Reply> | undefined][] = [
+  const call = (name: string, args: string): Partial<ServerReply> => ({ toolCalls: [{ id: "c", name, args }] });
+  const replies: [keyof typeof all, string, string, (asked: Asked) => Partial<ServerReply> | undefined][] = [
     [
       "logprobs",
       "null logprobs",
@@ -240,8 +244,8 @@ describe("a reply that lacks what was asked for", () => {
 });
 
 describe("a label that only a grammar brought about", () => {
-  const forced = (reply: Partial<Reply>) => serve((q) => (q.forced ? reply : undefined));
-  const before: [string, boolean | undefined, string, Partial<Reply>][] = [
+  const forced = (reply: Partial<ServerReply>) => serve((q) => (q.forced ? reply : undefined));
+  const before: [string, boolean | undefined, string, Partial<ServerReply>][] = [
     ["looks certain", false, "forced label looks certain", { logprobs: { content: forcedTokens(0.9999) } }],
     [
       "looks certain over its spellings together",
@@ -298,7 +302,7 @@ describe("an endpoint of which nothing can be learnt", () => {
   }
 
   it("is one that is down", async () => {
-    const server = await OpenAiServer.start([]);
+    const server = await FaultServer.start([]);
     const gone = endpointOf(server);
     await server[Symbol.asyncDispose]();
     expect(await failure(gone)).toMatchObject({
@@ -331,13 +335,13 @@ describe("an endpoint of which nothing can be learnt", () => {
   );
 
   it("is one that is no OpenAI-compatible server", async () => {
-    await using server = await OpenAiServer.start([{ raw: `<html>${canary}</html>` }]);
+    await using server = await FaultServer.start([{ raw: `<html>${canary}</html>` }]);
     await failure(endpointOf(server));
     expect(server.requests).toHaveLength(1);
   });
 
   it("is one that does not answer in time, and its socket is closed", async () => {
-    await using server = await OpenAiServer.start([{ hangs: true }]);
+    await using server = await FaultServer.start([faults.hang()]);
     const clock = new SimulatedClock();
     const rejected = expect(probe(endpointOf(server), { clock })).rejects.toMatchObject({
       name: "ProviderError",
@@ -353,7 +357,7 @@ describe("an endpoint of which nothing can be learnt", () => {
   });
 
   it("is one that was given up: the probe ends with the signal's reason", async () => {
-    await using server = await OpenAiServer.start([{ hangs: true }]);
+    await using server = await FaultServer.start([faults.hang()]);
     const controller = new AbortController();
     const reason = new Error("enough");
     const rejected = expect(probe(endpointOf(server), { signal: controller.signal })).rejects.toBe(reason);

@@ -32,8 +32,8 @@ function redactCall(call: ToolCall, tools: readonly ToolSpec[], redact: Redact):
   return { ...call, name, args: call.args && (redactJson(call.args, redact) as Record<string, unknown>) };
 }
 
-/** Keys too: in an argument that is a map, they are data. */
-function redactJson(value: unknown, redact: Redact): unknown {
+/** Every text in a JSON value. Keys too: in an argument that is a map, they are data. */
+export function redactJson(value: unknown, redact: Redact): unknown {
   if (typeof value === "string") return redact(value);
   if (Array.isArray(value)) return value.map((item) => redactJson(item, redact));
   if (typeof value !== "object" || value === null) return value;
