@@ -12,7 +12,8 @@ export interface AuditEntry {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly step: string | undefined;
-  readonly action: "placed" | "refused" | "declassified" | "endorsed" | "human-asked" | "effect" | "run-end";
+  readonly action:
+    "placed" | "refused" | "declassified" | "endorsed" | "human-asked" | "approved" | "denied" | "effect" | "run-end";
   /** The fact in one sentence. */
   readonly what: string;
   /** Why the author or the policy allowed it. */
@@ -54,6 +55,12 @@ function factOf(event: RunEvent): Fact | undefined {
       return { action: "endorsed", what: `untrusted ${event.what} accepted as trusted`, reason: event.reason };
     case "human-asked":
       return { action: "human-asked", what: `a person was asked, data ${formatLabel(event.label)}`, reason: undefined };
+    case "human-answered":
+      return {
+        action: event.approved ? "approved" : "denied",
+        what: `a person ${event.approved ? "approved" : "denied"} a call of tool ${event.tool}`,
+        reason: undefined,
+      };
     case "tool-start":
       if (event.effect === "read") return undefined;
       return {

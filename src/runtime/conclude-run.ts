@@ -2,8 +2,10 @@ import type { Attributes } from "@opentelemetry/api";
 import type { TierwiseError } from "../errors.ts";
 import { utf8Bytes } from "../common/utf8.ts";
 import { costBucket } from "../telemetry/cost-bucket.ts";
+import type { GraphDefinition, PlacedStep } from "../graph/definition.ts";
 import * as names from "../telemetry/semconv.ts";
 import type { Conclusion } from "./driver.ts";
+import type { LedgerSnapshot } from "./budget/ledger.ts";
 import { refValue, type Session } from "./session.ts";
 import { errorTypeOf } from "./trace-step.ts";
 
@@ -13,7 +15,7 @@ const maxReportBytes = 8 * 1024;
 export function concludeRun(session: Session, conclusion: Conclusion): unknown {
   const error: TierwiseError | undefined = conclusion.outcome === "completed" ? undefined : conclusion.error;
   const ledger = session.ledger.snapshot(session.budget);
-  session.trace.end(() => runAttributes(session, conclusion), {
+  session.runTrace.end(() => runAttributes(session, conclusion, ledger), {
     errorType: error === undefined ? undefined : errorTypeOf(error),
     ...(error && { message: error.code }),
   });
@@ -29,15 +31,14 @@ export function concludeRun(session: Session, conclusion: Conclusion): unknown {
   return error === undefined ? outputOf(session) : undefined;
 }
 
-function outputOf(session: Session): unknown {
+/** What a graph gives back, once all its steps are settled. */
+export function outputOf(session: Session): unknown {
   const { output } = session.graph;
   if (output.kind === "one") return refValue(session, output.ref);
   return Object.fromEntries(Object.entries(output.refs).map(([name, ref]) => [name, refValue(session, ref)]));
 }
 
-function runAttributes(session: Session, conclusion: Conclusion): Attributes {
-  const ledger = session.ledger.snapshot(session.budget);
-  const settled = [...session.settled.values()];
+function runAttributes(session: Session, conclusion: Conclusion, ledger: LedgerSnapshot): Attributes {
   return {
     [names.ATTR_RUN_OUTCOME]: conclusion.outcome,
     [names.ATTR_COST_USD]: ledger.costUsd,
@@ -46,6 +47,7 @@ function runAttributes(session: Session, conclusion: Conclusion): Attributes {
     [names.ATTR_COST_BUCKET]: costBucket(ledger.costUsd),
     [names.ATTR_COST_SLM_USD]: ledger.slmUsd,
     [names.ATTR_COST_LLM_USD]: ledger.llmUsd,
+    ...(ledger.toolUsd > 0 && { [names.ATTR_COST_TOOL_USD]: ledger.toolUsd }),
     [names.ATTR_COST_BASELINE_USD]: ledger.baselineUsd,
     [names.ATTR_COST_SAVED_USD]: ledger.baselineUsd - ledger.costUsd,
     [names.ATTR_RUN_ESCALATED]: ledger.escalations > 0,
@@ -54,9 +56,9 @@ function runAttributes(session: Session, conclusion: Conclusion): Attributes {
     [names.ATTR_TOOL_CALLS]: session.toolCalls.count,
     [names.ATTR_TOKENS_INPUT]: ledger.inputTokens,
     [names.ATTR_TOKENS_OUTPUT]: ledger.outputTokens,
-    [names.ATTR_STEPS_EXECUTED]: session.stepTraces.size,
-    [names.ATTR_STEPS_SKIPPED]: settled.filter(({ kind }) => kind === "skipped").length,
-    [names.ATTR_STEPS_FAILED]: session.stepTraces.size - settled.filter(({ kind }) => kind === "value").length,
+    [names.ATTR_STEPS_EXECUTED]: session.counts.executed,
+    [names.ATTR_STEPS_SKIPPED]: session.counts.skipped,
+    [names.ATTR_STEPS_FAILED]: session.counts.failed,
     ...(ledger.capUsd !== undefined && {
       [names.ATTR_BUDGET_LIMIT_USD]: ledger.capUsd,
       [names.ATTR_BUDGET_SPENT_USD]: ledger.costUsd,
@@ -69,14 +71,23 @@ function runAttributes(session: Session, conclusion: Conclusion): Attributes {
 function reportOf(session: Session): string {
   const rows: string[] = [];
   let bytes = 2;
-  for (const step of session.graph.steps) {
-    if (!("complexity" in step)) continue;
-    const { endpoints, attempts, costUsd } = session.ledger.totals(step.name);
-    const facts = { tier: step.complexity, models: endpoints, attempts, usd: costUsd };
-    const row = `${JSON.stringify(step.name)}:${JSON.stringify(facts)}`;
+  for (const [name, step] of placedSteps(session.graph)) {
+    const { endpoints, attempts, costUsd } = session.ledger.totals(name);
+    // A list asks one model a thousand times; `attempts` says how often.
+    const models = [...new Set(endpoints)];
+    const facts = { tier: step.complexity, models, attempts, usd: costUsd };
+    const row = `${JSON.stringify(name)}:${JSON.stringify(facts)}`;
     bytes += utf8Bytes(row) + 1;
     if (bytes > maxReportBytes) break;
     rows.push(row);
   }
   return `{${rows.join(",")}}`;
+}
+
+/** By the names under which their costs are booked; the items of a list together. */
+function* placedSteps(graph: GraphDefinition, path = ""): Generator<readonly [string, PlacedStep]> {
+  for (const step of graph.steps) {
+    if ("complexity" in step) yield [`${path}${step.name}`, step];
+    if ("graph" in step) yield* placedSteps(step.graph, `${path}${step.name}/`);
+  }
 }

@@ -23,7 +23,9 @@ export class InMemoryEngine implements Engine {
     if (this.#runs.has(runId)) return Promise.resolve("exists");
     const run = new InMemoryRun(runId, host, this.#clock);
     this.#runs.set(runId, run);
-    run.result = host.drive(run, input).finally(() => run.close());
+    run.result = host.drive(run, input);
+    const close = (): void => run.close();
+    run.result.then(close, close);
     return Promise.resolve("started");
   }
 
@@ -37,14 +39,13 @@ export class InMemoryEngine implements Engine {
   }
 
   /** A result is kept until it is read, once: a short run may end before anybody asks. */
-  async result(runId: string): Promise<Payload> {
+  result(runId: string): Promise<Payload> {
     const run = this.#runs.get(runId);
-    if (run === undefined) throw new TierwiseError("INTERNAL", `run ${runId} is not known to this engine`);
-    try {
-      return await run.result;
-    } finally {
-      this.#runs.delete(runId);
-    }
+    if (run === undefined)
+      return Promise.reject(new TierwiseError("INTERNAL", `run ${runId} is not known to this engine`));
+    const forget = (): void => void this.#runs.delete(runId);
+    run.result.then(forget, forget);
+    return run.result;
   }
 
   async drain(timeoutMs: number): Promise<void> {
@@ -63,7 +64,9 @@ class InMemoryRun implements EngineRun {
   readonly #clock: Clock;
   readonly #abort = new AbortController();
   readonly #timers = new Map<string, () => void>();
-  readonly #signalled = new Set<string>();
+  /** Few runs wait for any. */
+  #signalled: Set<string> | undefined;
+  #waits: Waits | undefined;
   #committed: EngineEvent[] = [];
   #wake: (() => void) | undefined;
   #closed = false;
@@ -74,16 +77,23 @@ class InMemoryRun implements EngineRun {
     this.#clock = clock;
   }
 
-  async advance(due: readonly Work[], waits: Waits): Promise<readonly EngineEvent[]> {
+  advance(due: readonly Work[], waits: Waits): Promise<readonly EngineEvent[]> {
     for (const work of due) this.#launch(work);
-    this.#setTimers(waits.timers);
-    if (this.#committed.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
+    if (waits !== this.#waits) this.#setTimers(waits.timers);
+    this.#waits = waits;
+    if (this.#committed.length > 0) return Promise.resolve(this.#take());
+    // What is committed together with the first event comes with it.
+    return new Promise<void>((resolve) => (this.#wake = resolve)).then(() => this.#take());
+  }
+
+  #take(): readonly EngineEvent[] {
     const events = this.#committed;
     this.#committed = [];
     return events;
   }
 
   signal(key: string, value: Payload): boolean {
+    this.#signalled ??= new Set();
     if (this.#signalled.has(key)) return false;
     this.#signalled.add(key);
     this.#commit("signal", key, value);

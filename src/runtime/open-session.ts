@@ -1,19 +1,22 @@
 import { context as contextApi, type Tracer } from "@opentelemetry/api";
-import { usdToPico } from "../catalog/money.ts";
 import { InputError } from "../errors.ts";
-import type { GraphDefinition } from "../graph/definition.ts";
+import type { GraphDefinition, StepDefinition } from "../graph/definition.ts";
 import type { Policy } from "../policy/policy.ts";
 import { RunTrace } from "../telemetry/run-trace.ts";
-import { Budget } from "./budget.ts";
-import { Ledger } from "./ledger.ts";
+import { capsOf } from "./budget/amounts.ts";
+import { Budget } from "./budget/budget.ts";
+import { Ledger } from "./budget/ledger.ts";
 import { RunEvents } from "./run-events.ts";
 import type { CheckedRunOptions } from "./runtime-options.ts";
 import type { Services, Session } from "./session.ts";
+import { SharedAccounts, type SharedSetting } from "./budget/shared-accounts.ts";
 
 export interface Opening {
   readonly runId: string;
   readonly input: unknown;
   readonly options: CheckedRunOptions;
+  /** The accounts that the run draws on; none by default. */
+  readonly shared?: SharedSetting | undefined;
   readonly policy: Policy;
   readonly services: Services;
   readonly tracer: Tracer;
@@ -21,30 +24,38 @@ export interface Opening {
 
 /** A run before its first step. @throws {InputError} when the input does not fit; nothing was opened */
 export function openSession(graph: GraphDefinition, opening: Opening): Session {
-  const { runId, input, options, policy, services, tracer } = opening;
+  const { runId, input, options, shared, policy, services, tracer } = opening;
   const { clock } = services;
-  const { costUsd, durationMs, tags } = options;
+  const { budget, durationMs, tags } = options;
   const parsed = parseInput(graph, input);
   const facts = { runId, graph: graph.name, graphVersion: graph.version, labelled: graph.labelled };
+  const events = new RunEvents(runId, clock);
+  const runTrace = new RunTrace(tracer, facts, contextApi.active());
   return {
     runId,
     graph,
-    steps: new Map(graph.steps.map((step) => [step.name, step])),
+    steps: stepsByName(graph),
     input: parsed,
     policy,
     services,
-    budget: new Budget(costUsd === undefined ? undefined : usdToPico(costUsd)),
+    budget: new Budget(capsOf(budget)),
+    stepBudgets: new Map(),
+    shared: shared && new SharedAccounts(shared, { runId, clock, events }),
     ledger: new Ledger(),
-    events: new RunEvents(runId, clock),
-    trace: new RunTrace(tracer, facts, contextApi.active()),
+    events,
+    trace: runTrace,
+    runTrace,
     stepTraces: new Map(),
     announced: new Map(),
     toolCalls: { count: 0 },
     stepStartedMs: new Map(),
     tags,
     abort: new AbortController(),
+    callerClearance: graph.callerClearance,
     startedMs: clock.nowMs(),
     deadlineMs: clock.nowMs() + durationMs,
+    frames: new Map(),
+    counts: { executed: 0, skipped: 0, failed: 0 },
     settled: new Map(),
   };
 }
@@ -59,4 +70,15 @@ export function parseInput(graph: GraphDefinition, input: unknown): unknown {
     `graph "${graph.name}": the input does not fit its schema: ${problems.join("; ")}`,
     { details: { graph: graph.name, problems } },
   );
+}
+
+/** The same for every run of a graph, which is frozen. */
+const stepMaps = new WeakMap<GraphDefinition, ReadonlyMap<string, StepDefinition>>();
+
+function stepsByName(graph: GraphDefinition): ReadonlyMap<string, StepDefinition> {
+  const known = stepMaps.get(graph);
+  if (known !== undefined) return known;
+  const steps = new Map(graph.steps.map((step) => [step.name, step]));
+  stepMaps.set(graph, steps);
+  return steps;
 }

@@ -5,17 +5,28 @@ import type { StepContext } from "../graph/types/steps.ts";
 import { decide } from "../policy/decide.ts";
 import type { Decision } from "../policy/decision.ts";
 import { assertFlow } from "./assert-flow.ts";
+import { attemptModel } from "./model-call/attempts.ts";
 import type { Work } from "./engine.ts";
-import { dispatchModel } from "./dispatch-model.ts";
-import { dispatchTool, idempotencyKey } from "./dispatch-tool.ts";
-import { fulfil } from "./fulfil.ts";
-import { currentCandidates, deadlineExceeded, needValues, remainingMs, stepOf, type Session } from "./session.ts";
+import { dispatchTool } from "./tool-call/dispatch-tool.ts";
+import { fulfil } from "./model-call/fulfil.ts";
+import { idempotencyKey } from "./tool-call/idempotency-key.ts";
+import { performMemo } from "./memo/perform-memo.ts";
+import {
+  currentCandidates,
+  deadlineExceeded,
+  needValues,
+  remainingMs,
+  sessionOf,
+  stepOf,
+  type Session,
+} from "./session.ts";
 import { stepFacts } from "./step-facts.ts";
 import type { HumanWork, ModelResult, ModelWork, StepWork } from "./step-work.ts";
 
 /** Does one work: the only code of the runtime that waits for the outside. */
-export async function perform(session: Session, work: Work): Promise<unknown> {
+export async function perform(run: Session, work: Work): Promise<unknown> {
   const own = work as StepWork;
+  const session = sessionOf(run, own.input.step);
   const step = stepOf(session, own.input.step);
   session.abort.signal.throwIfAborted();
   if (remainingMs(session) <= 0) throw deadlineExceeded(session, [step.name]);
@@ -29,10 +40,12 @@ export async function perform(session: Session, work: Work): Promise<unknown> {
       return dispatchTool({ session, step, work: own });
     case "human":
       return askHuman(session, own.input);
+    case "memo":
+      return performMemo(session, step, own.input);
   }
 }
 
-async function runCode(session: Session, step: CodeStep | RedactStep, key: string): Promise<unknown> {
+function runCode(session: Session, step: CodeStep | RedactStep, key: string): unknown {
   const values = needValues(session, step);
   if (step.kind === "redact") return redact(session, step, values["from"]);
   if (step.accepts !== undefined) {
@@ -65,14 +78,26 @@ class CodeCall implements StepContext {
   }
 
   get idempotencyKey(): string {
-    return idempotencyKey(this.runId, this.#key);
+    const { macKey } = this.#session.services;
+    return idempotencyKey(macKey, { runId: this.runId, workKey: this.#key, tool: "" });
   }
 
   /** Waits for a promise no longer than the step's timeout and the run allow; a plain value is there already. */
-  async finish(start: () => unknown): Promise<unknown> {
+  finish(start: () => unknown): unknown {
+    let pending: PromiseLike<unknown> | undefined;
     try {
       const result = start();
-      return isPromise(result) ? await untilAborted(Promise.resolve(result), this.signal) : result;
+      if (!isPromise(result)) return result;
+      pending = result;
+    } finally {
+      if (pending === undefined) this.#opened?.release();
+    }
+    return this.#wait(pending);
+  }
+
+  async #wait(pending: PromiseLike<unknown>): Promise<unknown> {
+    try {
+      return await untilAborted(Promise.resolve(pending), this.signal);
     } catch (error) {
       if (this.#opened?.timedOut() !== true) throw error;
       const message = `step "${this.#step.name}": its code took longer than ${this.#step.timeoutMs} ms (timeoutMs)`;
@@ -116,9 +141,9 @@ function redact(session: Session, step: RedactStep, from: unknown): unknown {
 async function callModel(session: Session, step: PlacedStep, work: ModelWork["input"]): Promise<ModelResult> {
   const { policy, services } = session;
   const decision = decide(policy, currentCandidates(services), stepFacts(session, step, work));
-  if (isNews(work, session.announced.get(step.name), decision)) announce(session, decision);
+  if (isNews(work, session.announced.get(step.name), decision)) announce(session, step.name, decision);
   const result = await ask(session, { step, work, decision });
-  fulfil(session, { decision, excluded: work.excluded, result });
+  fulfil(session, { step: step.name, decision, excluded: work.excluded, result });
   return result;
 }
 
@@ -126,28 +151,30 @@ async function ask(
   session: Session,
   { step, work, decision }: { step: PlacedStep; work: ModelWork["input"]; decision: Decision },
 ): Promise<ModelResult> {
-  const { candidates, ports } = session.services;
+  const { candidates, ports, gates } = session.services;
   const [rung] = decision.ladder;
-  if (rung === undefined) return { type: "exhausted", decision };
+  if (rung === undefined) return { type: "exhausted", decision, requests: 0 };
   const endpointOf = (name: string) => candidates.find(({ endpoint }) => endpoint.name === name)!.endpoint;
   const eligible = [...decision.ladder, ...decision.refused.filter(({ rule }) => rule === "excluded")].map(
     ({ endpoint }) => endpointOf(endpoint),
   );
   const endpoint = endpointOf(rung.endpoint);
-  return dispatchModel({
+  return attemptModel({
     session,
     step,
     work,
     endpoint,
     port: ports.get(rung.endpoint)!,
+    gate: gates.get(rung.endpoint),
     acceptAt: decision.acceptAt,
     eligible,
   });
 }
 
 /**
- * The next rung of an announced ladder is no new decision. A first look is one, one with less money, and every attempt that
- * goes elsewhere than the ladder said: past the small models after a weak answer, out of an experiment, by what was measured.
+ * The next rung of an announced ladder is no new decision. A first look is one, one with less money, one after an endpoint
+ * that took no request (it leaves no attempt behind), and every attempt that goes elsewhere than the ladder said: past the
+ * small models after a weak answer, out of an experiment, by what was measured.
  */
 function isNews(
   { excluded }: ModelWork["input"],
@@ -155,19 +182,21 @@ function isNews(
   { ladder: [head] }: Decision,
 ): boolean {
   const last = excluded.at(-1);
-  if (announced === undefined || last === undefined || last.rule === "budget") return true;
+  if (announced === undefined || last === undefined) return true;
+  if (last.rule === "budget" || last.rule === "unavailable") return true;
   const asked = new Set(excluded.map(({ endpoint }) => endpoint));
   const next = announced.ladder.find(({ endpoint }) => !asked.has(endpoint));
   return head !== undefined && head.endpoint !== next?.endpoint;
 }
 
-function announce(session: Session, decision: Decision): void {
-  session.announced.set(decision.step, decision);
-  session.stepTraces.get(decision.step)?.decided(decision);
-  session.events.emit({ type: "policy-decision", step: decision.step, decision });
+/** By the path of the step, which a decision does not know: it is the same for every item of a list. */
+function announce(session: Session, step: string, decision: Decision): void {
+  session.announced.set(step, decision);
+  session.stepTraces.get(step)?.decided(decision);
+  session.events.emit({ type: "policy-decision", step, decision });
 }
 
-async function askHuman(session: Session, { step, prompt, label }: HumanWork["input"]): Promise<unknown> {
+async function askHuman(session: Session, { step, ask: kind, prompt, label }: HumanWork["input"]): Promise<unknown> {
   const { human } = session.services;
   if (human === undefined)
     throw new TierwiseError("INTERNAL", `step "${step}" was sent to a person, and none is wired`);
@@ -175,7 +204,7 @@ async function askHuman(session: Session, { step, prompt, label }: HumanWork["in
   session.events.emit({ type: "human-asked", step, label });
   const { signal } = session.abort;
   signal.throwIfAborted();
-  const ask = async (): Promise<unknown> => human.ask({ runId: session.runId, step, label, prompt, signal });
+  const ask = async (): Promise<unknown> => human.ask({ runId: session.runId, kind, step, label, prompt, signal });
   const span = session.stepTraces.get(step)?.span;
   return untilAborted(span === undefined ? ask() : span.run(ask), signal);
 }

@@ -23,7 +23,8 @@ export class RunEvents {
   readonly #clock: Clock;
   #ended = false;
   #unblocked = false;
-  #resume: (() => void) | undefined;
+  /** Who waits for a reader: the driver, and every answer that is being streamed. */
+  readonly #resume: (() => void)[] = [];
 
   constructor(runId: string, clock: Clock) {
     this.#runId = runId;
@@ -54,7 +55,7 @@ export class RunEvents {
 
   /** Resolves when no attached iterator lags too far behind; `undefined` when none does already. */
   drained(): Promise<void> | undefined {
-    return this.#lags() ? new Promise((resolve) => (this.#resume = resolve)) : undefined;
+    return this.#lags() ? new Promise((resolve) => this.#resume.push(resolve)) : undefined;
   }
 
   /** From here on nobody is waited for: the run is cancelled or out of time. */
@@ -105,9 +106,8 @@ export class RunEvents {
   }
 
   #release(): void {
-    if (this.#resume === undefined || this.#lags()) return;
-    this.#resume();
-    this.#resume = undefined;
+    if (this.#resume.length === 0 || this.#lags()) return;
+    for (const resume of this.#resume.splice(0)) resume();
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Decision } from "../policy/decision.ts";
 import type { RunEvent } from "../events/event.ts";
-import type { LedgerSnapshot } from "./ledger.ts";
+import type { StepBudget } from "../graph/types/steps.ts";
+import type { LedgerSnapshot } from "./budget/ledger.ts";
 
 export interface RunResult<O> {
   readonly runId: string;
@@ -8,7 +9,7 @@ export interface RunResult<O> {
   readonly traceId: string;
   readonly output: O;
   readonly ledger: LedgerSnapshot;
-  /** Every decision that was taken, by step, in order. */
+  /** Every decision that was taken, by step, in order; at most 1,000 a step. Steps of graphs inside are `items/triage`. */
   readonly decisions: Readonly<Record<string, readonly Decision[]>>;
 }
 
@@ -18,7 +19,7 @@ export type EventOf<K extends RunEvent["type"]> = Extract<RunEvent, { type: K }>
 /** A run that was admitted. Iterate it for its events, await `result` for its outcome. */
 export interface Run<O> extends AsyncIterable<RunEvent> {
   readonly id: string;
-  /** Rejects with a `TierwiseError` when the run fails, is cancelled, is denied or runs out of money or time. */
+  /** Rejects with a `TierwiseError` when the run fails, is cancelled, is denied or runs out of money, tokens, calls or time. */
   readonly result: Promise<RunResult<O>>;
   /** The books as they stand, also after a failure. */
   ledger(): LedgerSnapshot;
@@ -30,9 +31,8 @@ export interface Run<O> extends AsyncIterable<RunEvent> {
 }
 
 export interface RunOptions {
-  readonly budget?: {
-    /** Hard cap for all model calls together, in US dollars, above 0. @default no cap */
-    readonly costUsd?: number;
+  /** Hard caps for all calls of the run together, and its deadline. */
+  readonly budget?: StepBudget & {
     /** Deadline of the whole run in milliseconds, 1 to 86,400,000. @default 600_000 */
     readonly durationMs?: number;
   };

@@ -1,14 +1,20 @@
+import type { KeyObject } from "node:crypto";
 import type { TracerProvider } from "@opentelemetry/api";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Clock } from "../common/clock.ts";
 import { show } from "../common/names.ts";
 import { OptionReader, type Report } from "../common/option-reader.ts";
 import { DefinitionError, type Problem } from "../errors.ts";
+import { capOptions, readCaps } from "../graph/read-budget.ts";
+import type { StepBudget } from "../graph/types/steps.ts";
 import type { Policy } from "../policy/policy.ts";
 import { isPolicySource, type PolicySource } from "../policy/policy-source.ts";
 import { makeClearance, type ClearanceSpec } from "../tiers/clearance.ts";
 import { labelMistake } from "../tiers/label.ts";
+import { readBudgetsOptions, type BudgetsOptions } from "./budget/budgets-options.ts";
 import type { Engine } from "./engine.ts";
+import { macKeyRule, readMacKey } from "./tool-call/idempotency-key.ts";
+import { readRetryOptions, type RetryOptions } from "./model-call/retry-options.ts";
 import type { RunOptions } from "./run.ts";
 import type { HumanPort, HumanRequest } from "./session.ts";
 
@@ -26,30 +32,66 @@ export interface RuntimeOptions {
   readonly onHuman?: {
     /** @default "public" */
     readonly clearance?: ClearanceSpec;
-    /** Answers with a label (`classify`) or a value of the step's output schema. */
+    /**
+     * Answers with a label (`classify`) or a value of the step's output schema; an approval (`kind` says which is asked) with
+     * `true`, `false` or `{ approved }`.
+     */
     readonly ask: (request: HumanRequest) => Promise<unknown>;
   };
+  /** Budgets that runs share, such as those of a tenant and a day. @default none */
+  readonly budgets?: BudgetsOptions;
   /** Refuse graphs whose input has no label. @default false */
   readonly requireLabels?: boolean;
   /**
    * Decisions count with what recent requests showed: latency, failures, and how often answers were turned down. `false`:
-   * they depend on declarations only, which is what a durable replay or a comparison of runs wants.
+   * they depend on declarations only, which is what a durable replay or a comparison of runs wants. An endpoint that takes
+   * no request now is left out all the same.
    * @default true
    */
   readonly feedback?: boolean;
+  /** When an endpoint is asked again before the next one is. `{ maxAttempts: 1 }`: never. */
+  readonly retry?: RetryOptions;
+  /**
+   * Secret of the idempotency keys of tool calls and code steps: a text or bytes, at least 32 of them, drawn at random. With
+   * the same secret and run id, a call has the same key in every process, so what resumes a run elsewhere needs it; durable
+   * engines will require one. @default drawn at random for this process
+   */
+  readonly macKey?: string | Uint8Array;
   /** @default the machine's */
   readonly clock?: Clock;
+  /** Source of jitter, from 0 to 1; a constant makes tests repeatable. @default Math.random */
+  readonly random?: () => number;
   /** @default runs live in this process */
   readonly engine?: Engine;
 }
 
-const known = ["catalog", "policy", "telemetry", "onHuman", "requireLabels", "feedback", "clock", "engine"];
+const known = [
+  "catalog",
+  "policy",
+  "telemetry",
+  "onHuman",
+  "budgets",
+  "requireLabels",
+  "feedback",
+  "retry",
+  "macKey",
+  "clock",
+  "random",
+  "engine",
+];
+
+export interface CheckedRuntimeOptions {
+  readonly human: HumanPort | undefined;
+  readonly retry: Required<RetryOptions>;
+  readonly macKey: KeyObject;
+  readonly budgets: Required<BudgetsOptions> | undefined;
+}
 
 /** @throws {DefinitionError} with every mistake at once */
 export function checkRuntimeOptions(
   options: unknown,
   environment: Readonly<Record<string, string | undefined>>,
-): { human: HumanPort | undefined } {
+): CheckedRuntimeOptions {
   const problems: Problem[] = [];
   const report: Report = (path, message) => void problems.push({ code: "RUNTIME_INVALID", path, message });
   const reader = new OptionReader(options, "runtime", report);
@@ -68,11 +110,18 @@ export function checkRuntimeOptions(
     if (found !== undefined && typeof found !== "boolean")
       reader.mistake(name, `expected true or false, found ${show(found)}`);
   }
+  reader.optionalFn("random");
+  const retry = readRetryOptions(reader.get("retry"), report);
+  const budgets = readBudgetsOptions(reader.get("budgets"), report);
+  const macKey = readMacKey(reader.get("macKey"));
+  // A secret is never shown, not even a wrong one.
+  if (macKey === undefined) reader.mistake("macKey", `expected ${macKeyRule}, found something else`);
   const human = reader.get("onHuman") === undefined ? undefined : humanOf(reader.get("onHuman"), report);
   for (const { name, why } of leaks(environment))
     problems.push({ code: "RUNTIME_INVALID", path: `environment.${name}`, message: why });
-  if (problems.length > 0) throw new DefinitionError("createRuntime", problems, "RUNTIME_INVALID");
-  return { human };
+  if (problems.length > 0 || macKey === undefined)
+    throw new DefinitionError("createRuntime", problems, "RUNTIME_INVALID");
+  return { human, retry, macKey, budgets };
 }
 
 function humanOf(found: unknown, report: Report): HumanPort | undefined {
@@ -105,7 +154,7 @@ const dayMs = 86_400_000;
 
 /** What a run is bound by, with defaults filled in. */
 export interface CheckedRunOptions {
-  readonly costUsd: number | undefined;
+  readonly budget: StepBudget;
   readonly durationMs: number;
   readonly tags: Readonly<Record<string, string>>;
 }
@@ -118,14 +167,14 @@ export function checkRunOptions(options: RunOptions): CheckedRunOptions {
   // A misspelt cap would otherwise be no cap.
   reader.only(["budget", "signal", "runId", "tags"]);
   const budget = new OptionReader(reader.get("budget") ?? {}, "run.budget", report);
-  budget.only(["costUsd", "durationMs"]);
+  budget.only([...capOptions, "durationMs"]);
   const within = (key: string, [least, most]: readonly [number, number]): number | undefined => {
     const found = budget.get(key);
     if (found === undefined || (typeof found === "number" && found >= least && found <= most)) return found;
     budget.mistake(key, `expected a number from ${least} to ${most}, found ${show(found)}`);
     return undefined;
   };
-  const costUsd = within("costUsd", [1e-12, 1e6]);
+  const caps = readCaps(budget);
   const durationMs = within("durationMs", [1, dayMs]) ?? 600_000;
   const signal = reader.get("signal") as Partial<AbortSignal> | null | undefined;
   if (signal !== undefined && typeof signal?.addEventListener !== "function")
@@ -135,7 +184,7 @@ export function checkRunOptions(options: RunOptions): CheckedRunOptions {
     reader.mistake("runId", `expected 1 to 128 letters, digits and _ . : -, found ${show(runId)}`);
   const tags = tagsOf(reader);
   if (problems.length > 0) throw new DefinitionError("run options", problems, "RUNTIME_INVALID");
-  return { costUsd, durationMs, tags };
+  return { budget: caps, durationMs, tags };
 }
 
 const maxTags = 16;

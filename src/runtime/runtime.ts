@@ -1,17 +1,18 @@
 /**
  * Runs graphs. `createRuntime` joins a catalog and a policy; `plan` shows the assignment before a run, `run` and `start`
- * carry it out. Read next: `driver.ts` (the loop), `scheduler.ts` (when steps start), `dispatch-model.ts` and
- * `dispatch-tool.ts` (the only two places that call out). May import every room but `engines`, `evaluation`, `governance`
+ * carry it out. Read next: `driver.ts` (the loop), `scheduler.ts` (when steps start), `programs/` (what a step asks for),
+ * `model-call/dispatch-model.ts` and `tool-call/dispatch-tool.ts` (the only two places that call out), `gates/` (when an
+ * endpoint may be asked), `budget/` (caps and books). May import every room but `engines`, `evaluation`, `governance`
  * and `testing`.
  * @module
  */
 import { randomUUID } from "node:crypto";
 import { trace } from "@opentelemetry/api";
 import type { Candidate } from "../catalog/candidate.ts";
+import { isLabelModel } from "../catalog/model-like.ts";
 import { systemClock } from "../common/clock.ts";
 import { frozenCopy } from "../common/freeze.ts";
 import { show } from "../common/names.ts";
-import { stableJson } from "../common/stable-hash.ts";
 import { TierwiseError } from "../errors.ts";
 import type { GraphDefinition } from "../graph/definition.ts";
 import type { Graph } from "../graph/types/graph.ts";
@@ -20,24 +21,32 @@ import type { Decision } from "../policy/decision.ts";
 import type { Policy } from "../policy/policy.ts";
 import { choosePolicy } from "../policy/policy-source.ts";
 import { Driver, runCancelled, type Conclusion } from "./driver.ts";
-import { EndpointMonitor, stepKey } from "./endpoint-monitor.ts";
-import { statusOf, type EndpointStatus } from "./endpoint-status.ts";
+import { EndpointGate } from "./gates/endpoint-gate.ts";
+import { EndpointMonitor, stepKey } from "./gates/endpoint-monitor.ts";
+import { statusOf, type EndpointStatus } from "./gates/endpoint-status.ts";
 import type { Engine } from "./engine.ts";
 import { InMemoryEngine } from "./in-memory-engine.ts";
+import { LiveRuns, type ShutdownOptions } from "./live-runs.ts";
 import { perform } from "./perform.ts";
-import { makePlan, type Plan } from "./plan.ts";
+import { staticName } from "./frame.ts";
+import { MemoStore } from "./memo/memo-store.ts";
+import { makePlan, type Plan } from "./planning/plan.ts";
 import { openSession, parseInput } from "./open-session.ts";
 import type { RunEvents } from "./run-events.ts";
 import type { PlanOptions, Run, RunOptions, RunResult } from "./run.ts";
-import type { Sample } from "./sample-workload.ts";
+import type { Sample } from "./planning/sample-workload.ts";
 import {
   checkRunOptions,
   checkRuntimeOptions,
   type CheckedRunOptions,
+  type CheckedRuntimeOptions,
   type RuntimeOptions,
 } from "./runtime-options.ts";
+import type { Dimension } from "./budget/amounts.ts";
+import { accountsOf, type BudgetsOptions } from "./budget/budgets-options.ts";
 import { concludeRun } from "./conclude-run.ts";
 import { currentCandidates, type Services, type Session } from "./session.ts";
+import type { SharedSetting } from "./budget/shared-accounts.ts";
 import type { Circumstances } from "./step-facts.ts";
 
 export interface Runtime {
@@ -54,22 +63,30 @@ export interface Runtime {
    * @throws {NoEligibleEndpointError} when a step has nowhere to go, {InputError} when the input does not fit; nothing was called
    */
   start<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options?: RunOptions): Promise<Run<O>>;
-  /** How each endpoint of the catalog did in the last 15 minutes, for health pages. */
+  /** How each endpoint of the catalog did in the last 15 minutes and whether it takes requests now, for health pages. */
   endpoints(): readonly EndpointStatus[];
-  /** Waits until no run is left, at most `timeoutMs`. */
+  /** Waits until the runs that are under way have ended, at most `timeoutMs`. New ones are admitted all the same. */
   drain(timeoutMs: number): Promise<void>;
+  /**
+   * Admits no run any more (`SHUTTING_DOWN`), waits for those under way, cancels what is left after `timeoutMs`, and resolves
+   * when all have ended. The first call counts; every other one waits with it.
+   */
+  shutdown(options?: ShutdownOptions): Promise<void>;
 }
 
 /** @throws {DefinitionError} when options are wrong, or when the environment would copy prompts past every clearance */
 export function createRuntime(options: RuntimeOptions): Runtime {
-  const { human } = checkRuntimeOptions(options, process.env);
-  return new LocalRuntime(options, human);
+  return new LocalRuntime(options, checkRuntimeOptions(options, process.env));
 }
 
-/** Options of a run and the policy that was chosen for it. */
+/** Options of a run, and the policy and accounts that were chosen for it. */
 interface Governed extends CheckedRunOptions {
   readonly policy: Policy;
+  readonly shared: SharedSetting | undefined;
 }
+
+/** Decisions that a result lists for one step: a list of ten thousand items has as many. */
+const maxListedDecisions = 1_000;
 
 /** Combinations of budget and tags that are remembered per policy and graph. */
 const maxAdmitted = 64;
@@ -77,25 +94,30 @@ const maxAdmitted = 64;
 class LocalRuntime implements Runtime {
   readonly #options: RuntimeOptions;
   readonly #services: Services;
+  readonly #budgets: Required<BudgetsOptions> | undefined;
   readonly #engine: Engine;
   readonly #sessions = new Map<string, Session>();
+  readonly #live: LiveRuns;
   readonly #admitted = new WeakMap<Policy, WeakMap<GraphDefinition, Set<string>>>();
 
-  constructor(options: RuntimeOptions, human: Services["human"]) {
+  constructor(options: RuntimeOptions, { human, retry, macKey, budgets }: CheckedRuntimeOptions) {
     this.#options = options;
+    this.#budgets = budgets;
     const clock = options.clock ?? systemClock;
-    const ports = new Map(options.catalog.endpoints.map((endpoint) => [endpoint.name, openModel(endpoint)]));
+    const random = options.random ?? Math.random;
+    this.#live = new LiveRuns(clock);
+    const ports = new Map(options.catalog.endpoints.map((endpoint) => [endpoint.name, openModel(endpoint, clock)]));
+    const served = options.catalog.endpoints.filter(({ model }) => !isLabelModel(model));
+    const gates = new Map(served.map((endpoint) => [endpoint.name, new EndpointGate(endpoint, clock, random)]));
     const candidates = options.catalog.endpoints.map((endpoint): Candidate =>
       Object.freeze({ endpoint, capabilities: frozenCopy(ports.get(endpoint.name)!.capabilities) }),
     );
     const monitor = options.feedback === false ? undefined : new EndpointMonitor(clock);
-    this.#services = { policy: options.policy, candidates, ports, clock, human, monitor };
+    const around = { clock, random, human, monitor, macKey };
+    this.#services = { policy: options.policy, candidates, ports, gates, retry, ...around, memo: new MemoStore(clock) };
     this.#engine = options.engine ?? new InMemoryEngine(clock);
     void this.#engine.serve({
-      drive: async (run, after) => {
-        await after;
-        return new Driver(this.#session(run.id)).drive(run);
-      },
+      drive: (run, after) => Promise.resolve(after).then(() => new Driver(this.#session(run.id)).drive(run)),
       perform: (work, { runId }) => perform(this.#session(runId), work),
     });
   }
@@ -105,11 +127,11 @@ class LocalRuntime implements Runtime {
     const input = sample === undefined ? undefined : { input: parseInput(definition, sample) };
     const checked = checkRunOptions(options);
     const policy = choosePolicy(this.#services.policy, { tags: checked.tags });
-    return this.#planOf(definition, { ...checked, policy }, input);
+    return this.#planOf(definition, { ...checked, policy, shared: this.#sharedBy(definition, checked) }, input);
   }
 
-  async run<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options: RunOptions = {}): Promise<RunResult<O>> {
-    return (await this.#admit(graph, input, { options })).result;
+  run<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options: RunOptions = {}): Promise<RunResult<O>> {
+    return this.#admit(graph, input, { options }).then(({ result }) => result);
   }
 
   async start<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options: RunOptions = {}): Promise<Run<O>> {
@@ -123,50 +145,74 @@ class LocalRuntime implements Runtime {
     input: I,
     { options, after }: { options: RunOptions; after?: Promise<void> },
   ): Promise<Run<O>> {
+    this.#live.checkOpen();
     const definition = definitionOf(graph);
     const checked = checkRunOptions(options);
-    const runId = options.runId ?? randomUUID();
+    const runId = options.runId ?? newRunId();
     if (this.#options.requireLabels === true && !definition.labelled) throw unlabelled(definition);
     const policy = choosePolicy(this.#services.policy, { runId, tags: checked.tags });
-    this.#admissible(definition, { ...checked, policy });
+    const shared = this.#sharedBy(definition, checked);
+    this.#admissible(definition, { ...checked, policy, shared });
     if (this.#sessions.has(runId)) throw underWay(runId);
     const tracer = (this.#options.telemetry?.tracerProvider ?? trace).getTracer("tierwise");
     const session = openSession(definition, {
       runId,
       input,
       options: checked,
+      shared,
       policy,
       services: this.#services,
       tracer,
     });
     const decisions = collectDecisions(session.events);
     this.#sessions.set(session.runId, session);
-    await this.#enter(session, after);
-    const result = this.#conclude<O>(session, decisions);
-    // The events tell of a failure too; a caller who only iterates must not crash on it.
-    result.catch(() => undefined);
     const cancel = (reason?: unknown): void => {
       session.events.unblock();
       void this.#engine.cancel(session.runId, reason);
       // The engine's event ends the run; until it is folded, nothing more may leave.
       session.abort.abort(runCancelled(reason));
     };
+    const ended = this.#live.add(cancel);
+    await this.#enter(session, after).catch((error: unknown) => {
+      ended();
+      throw error;
+    });
+    const result = this.#conclude<O>(session, decisions);
+    // The events tell of a failure too; a caller who only iterates must not crash on it.
+    result.then(ended, ended);
     follow(options.signal, cancel, result);
     return handleOf(session, result, cancel);
   }
 
   endpoints(): readonly EndpointStatus[] {
-    return currentCandidates(this.#services).map(statusOf);
+    const { gates } = this.#services;
+    return currentCandidates(this.#services).map((candidate) =>
+      statusOf(candidate, gates.get(candidate.endpoint.name)),
+    );
   }
 
   drain(timeoutMs: number): Promise<void> {
     return this.#engine.drain(timeoutMs);
   }
 
-  #planOf(definition: GraphDefinition, { costUsd, tags, policy }: Governed, sample?: Sample): Plan {
+  async shutdown(options: ShutdownOptions = {}): Promise<void> {
+    await this.#live.shutDown(options);
+  }
+
+  /** The budgets that a run shares with others; most share none. */
+  #sharedBy({ name }: GraphDefinition, { tags }: CheckedRunOptions): SharedSetting | undefined {
+    if (this.#budgets === undefined) return undefined;
+    const { port, timeoutMs } = this.#budgets;
+    const accounts = accountsOf(this.#budgets, { graph: name, tags });
+    return accounts.length === 0 ? undefined : { accounts, port, timeoutMs };
+  }
+
+  #planOf(definition: GraphDefinition, options: Governed, sample?: Sample): Plan {
+    const { tags, policy } = options;
     const { human, clock, monitor } = this.#services;
     const circumstances: Circumstances = {
-      moneyCapped: costUsd !== undefined,
+      moneyCapped: isCapped(options, "costUsd"),
+      tokensCapped: isCapped(options, "tokens"),
       human: human?.clearance,
       tags,
       atMs: clock.epochMs(),
@@ -179,7 +225,7 @@ class LocalRuntime implements Runtime {
   #admissible(definition: GraphDefinition, options: Governed): void {
     const graphs = this.#admitted.get(options.policy) ?? new WeakMap<GraphDefinition, Set<string>>();
     const admitted = graphs.get(definition) ?? new Set<string>();
-    const key = stableJson([options.costUsd !== undefined, options.tags]);
+    const key = JSON.stringify([isCapped(options, "costUsd"), isCapped(options, "tokens"), options.tags]);
     if (admitted.has(key)) return;
     this.#planOf(definition, options).check();
     // Tags may hold many values; what does not fit is planned again.
@@ -194,7 +240,7 @@ class LocalRuntime implements Runtime {
       if (answer === "exists") throw underWay(runId);
     } catch (error) {
       this.#sessions.delete(runId);
-      session.trace.end(() => ({}), { errorType: "_OTHER" });
+      session.runTrace.end(() => ({}), { errorType: "_OTHER" });
       throw error;
     }
   }
@@ -208,12 +254,13 @@ class LocalRuntime implements Runtime {
   async #conclude<O>(session: Session, decisions: Record<string, Decision[]>): Promise<RunResult<O>> {
     try {
       const conclusion = await this.#conclusionOf(session);
+      await session.shared?.end(!isCutShort(conclusion));
       const output = concludeRun(session, conclusion);
       if (conclusion.outcome !== "completed") throw conclusion.error;
       const { runId } = session;
       return {
         runId,
-        traceId: session.trace.traceId,
+        traceId: session.runTrace.traceId,
         output: output as O,
         ledger: session.ledger.snapshot(session.budget),
         decisions,
@@ -224,16 +271,32 @@ class LocalRuntime implements Runtime {
   }
 
   /** An engine that fails has failed the run: its spans and events end like those of any other. */
-  async #conclusionOf({ runId, abort, stepTraces }: Session): Promise<Conclusion> {
-    try {
-      return (await this.#engine.result(runId)) as Conclusion;
-    } catch (cause) {
+  #conclusionOf({ runId, abort, stepTraces }: Session): Promise<Conclusion> {
+    return (this.#engine.result(runId) as Promise<Conclusion>).catch((cause: unknown) => {
       const error = new TierwiseError("INTERNAL", `run ${runId}: the engine failed; see cause`, { cause });
       abort.abort(error);
       for (const { span } of stepTraces.values()) span.end();
       return { outcome: "failed", error };
-    }
+    });
   }
+}
+
+/** By the run's own budget or one that it shares. */
+function isCapped({ budget, shared }: Governed, dimension: Dimension): boolean {
+  return (
+    budget[dimension] !== undefined || shared?.accounts.some((account) => account[dimension] !== undefined) === true
+  );
+}
+
+/** Its caller is not kept waiting. */
+function isCutShort(conclusion: Conclusion): boolean {
+  if (conclusion.outcome === "completed") return false;
+  return conclusion.error.code === "RUN_CANCELLED" || conclusion.error.code === "DEADLINE_EXCEEDED";
+}
+
+/** In one piece: Node's is a chain of twenty pieces, which a run would keep as long as it lives. */
+function newRunId(): string {
+  return Buffer.from(randomUUID(), "latin1").toString("latin1");
 }
 
 function definitionOf(graph: Graph<never, unknown>): GraphDefinition {
@@ -257,7 +320,9 @@ function collectDecisions(events: RunEvents): Record<string, Decision[]> {
   // Without a prototype: a step may be called "constructor".
   const decisions = Object.create(null) as Record<string, Decision[]>;
   events.on("policy-decision", (event) => {
-    if (event.type === "policy-decision") (decisions[event.step] ??= []).push(event.decision);
+    if (event.type !== "policy-decision") return;
+    const ofStep = (decisions[staticName(event.step)] ??= []);
+    if (ofStep.length < maxListedDecisions) ofStep.push(event.decision);
   });
   return decisions;
 }

@@ -5,6 +5,7 @@ import { createCatalog } from "../catalog/catalog.ts";
 import { endpoint } from "../catalog/endpoint.ts";
 import type { StepDefinition } from "../graph/definition.ts";
 import { graph } from "../graph/graph.ts";
+import type { RefNode } from "../graph/ref.ts";
 import type { Graph } from "../graph/types/graph.ts";
 import type { Ref } from "../graph/types/values.ts";
 import { defaultPolicy } from "../policy/policy.ts";
@@ -85,13 +86,19 @@ function isReady(step: StepDefinition, settled: ReadonlyMap<string, Settled>): b
     source.kind === "step" ? settled.get(source.step) : "value",
   );
   if (states.every((state) => state !== undefined)) return true;
-  return step.kind === "firstOf" && states.find((state) => state !== "skipped") === "value";
+  const isOpen = Object.values(step.needs).some((ref, index) => isRequired(ref) && states[index] === undefined);
+  return step.kind === "firstOf" && !isOpen && states.find((state) => state !== "skipped") === "value";
+}
+
+function isRequired({ whenSkipped }: RefNode): boolean {
+  return whenSkipped.kind === "skip";
 }
 
 function isSkipped(step: StepDefinition, settled: ReadonlyMap<string, Settled>): boolean {
-  return Object.values(step.needs).some(({ source, whenSkipped }) => {
+  return Object.values(step.needs).some((ref) => {
+    const { source, whenSkipped } = ref;
     if (source.kind !== "step" || settled.get(source.step) !== "skipped") return false;
-    return whenSkipped.kind === "skip" || (step.kind === "redact" && whenSkipped.kind === "undefined");
+    return isRequired(ref) || (step.kind === "redact" && whenSkipped.kind === "undefined");
   });
 }
 
@@ -161,6 +168,29 @@ describe("the scheduler", () => {
     expect(scheduler.settle("two", "value")).toEqual([]);
     scheduler.settle("first", "value");
     expect(scheduler.isComplete).toBe(true);
+  });
+
+  it("makes a join wait for what it requires, which decides whether it runs at all", () => {
+    const g = newGraph();
+    const [one, two] = [g.code("one", { needs: {}, run: () => 1 }), g.code("two", { needs: {}, run: () => 2 })];
+    g.firstOf("first", [one, g.required(two)]);
+    const { steps } = g.output(g.input).definition;
+    for (const [outcome, type] of [["value", "start"] as const, ["skipped", "skip"] as const]) {
+      const scheduler = new Scheduler(steps);
+      scheduler.begin();
+      expect(scheduler.settle("one", "value")).toEqual([]);
+      expect(scheduler.settle("two", outcome)).toEqual([{ type, step: "first" }]);
+    }
+  });
+
+  it("takes a field of the input that is missing for skipped", () => {
+    const g = graph("optional", { input: z.object({ maybe: z.number().optional() }) });
+    const one = g.code("one", { needs: {}, run: () => 1 });
+    g.firstOf("first", [g.input.field("maybe"), one]);
+    const { steps } = g.output(g.input).definition;
+    const scheduler = new Scheduler(steps, () => false);
+    expect(scheduler.begin()).toEqual([{ type: "start", step: "one" }]);
+    expect(scheduler.settle("one", "value")).toEqual([{ type: "start", step: "first" }]);
   });
 
   it("makes a join wait for the earlier alternative although a later one has its value", () => {

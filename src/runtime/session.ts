@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import type { Candidate } from "../catalog/candidate.ts";
 import type { Clock } from "../common/clock.ts";
 import { DeadlineExceededError, TierwiseError } from "../errors.ts";
@@ -7,23 +8,46 @@ import type { ModelPort } from "../models/port.ts";
 import type { Decision } from "../policy/decision.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { PolicySource } from "../policy/policy-source.ts";
-import type { RunTrace, StepTrace } from "../telemetry/run-trace.ts";
+import type { GraphTrace, RunTrace, StepTrace } from "../telemetry/run-trace.ts";
 import type { Clearance } from "../tiers/clearance.ts";
 import type { Label } from "../tiers/label.ts";
-import type { Budget } from "./budget.ts";
-import type { EndpointMonitor } from "./endpoint-monitor.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Budget } from "./budget/budget.ts";
+import { frameOf } from "./frame.ts";
+import type { EndpointGate } from "./gates/endpoint-gate.ts";
+import type { EndpointMonitor } from "./gates/endpoint-monitor.ts";
+import type { Ledger } from "./budget/ledger.ts";
+import type { MemoStore } from "./memo/memo-store.ts";
+import type { RetryOptions } from "./model-call/retry-options.ts";
 import type { RunEvents } from "./run-events.ts";
+import type { SharedAccounts } from "./budget/shared-accounts.ts";
 
-/** A question for a person: a step for which no endpoint is left. */
-export interface HumanRequest {
+interface Question {
   readonly runId: string;
   readonly step: string;
+  /** Of everything the question shows. */
   readonly label: Label;
-  /** What the model would have been sent. */
+  /** The question itself; for an answer, what the model would have been sent. */
   readonly prompt: string;
   readonly signal: AbortSignal;
 }
+
+/** A question for a person: an answer in a model's place where no endpoint is left, or whether an `approve` step is approved. */
+export interface StepQuestion extends Question {
+  readonly kind: "answer" | "approval";
+}
+
+/** Whether a tool that is declared with `approve` may be called: answered by `true`, `false` or `{ approved }`. */
+export interface ToolQuestion extends Question {
+  readonly kind: "approve-tool";
+  readonly tool: string;
+  readonly effect: "write" | "irreversible";
+  /** As the tool will get them: checked, with what code pins. Frozen as far as they are plain data. */
+  readonly arguments: unknown;
+  /** Why the author wants this approved. */
+  readonly reason: string | undefined;
+}
+
+export type HumanRequest = StepQuestion | ToolQuestion;
 
 /** A person as a sink of data and a source of answers. */
 export interface HumanPort {
@@ -33,10 +57,18 @@ export interface HumanPort {
 
 /** What a runtime lends to all its runs. */
 export interface Services {
+  /** Secret of idempotency keys. */
+  readonly macKey: KeyObject;
+  readonly memo: MemoStore;
   readonly policy: Policy | PolicySource;
   readonly candidates: readonly Candidate[];
   readonly ports: ReadonlyMap<string, ModelPort>;
+  /** By endpoint; in-process classifiers have none. */
+  readonly gates: ReadonlyMap<string, EndpointGate>;
+  readonly retry: Required<RetryOptions>;
   readonly clock: Clock;
+  /** From 0 to 1, for jitter. */
+  readonly random: () => number;
   readonly human: HumanPort | undefined;
   /** `undefined` where decisions depend on declarations only. */
   readonly monitor: EndpointMonitor | undefined;
@@ -51,10 +83,17 @@ export interface Session {
   /** Chosen when the run started; what is activated meanwhile is for later runs. */
   readonly policy: Policy;
   readonly services: Services;
+  /** Of what surrounds the steps of this session: the run, or the step that runs its graph. */
   readonly budget: Budget;
+  /** By step, for those that declare one; shared by all graphs of the run. */
+  readonly stepBudgets: Map<string, Budget>;
+  /** Budgets that other runs draw on, too. */
+  readonly shared: SharedAccounts | undefined;
   readonly ledger: Ledger;
   readonly events: RunEvents;
-  readonly trace: RunTrace;
+  /** Of this session's graph; the run's own span is ended through `runTrace`. */
+  readonly trace: GraphTrace;
+  readonly runTrace: RunTrace;
   readonly stepTraces: Map<string, StepTrace>;
   /** By step, the decision that was announced last. */
   readonly announced: Map<string, Decision>;
@@ -65,9 +104,15 @@ export interface Session {
   readonly tags: Readonly<Record<string, string>>;
   /** Fires when the run is cancelled, fails or runs out of time. */
   readonly abort: AbortController;
+  /** Of the run, also inside its graphs: who sees what steps show while they run. */
+  readonly callerClearance: Clearance;
   /** On the clock's monotonic scale. */
   readonly startedMs: number;
   readonly deadlineMs: number;
+  /** Sessions of graphs that run inside this run, by the path before their steps' names; shared by all of them. */
+  readonly frames: Map<string, Session>;
+  /** Shared by all graphs of the run. */
+  readonly counts: { executed: number; skipped: number; failed: number };
   /** By step; a step that is not here has not settled. */
   readonly settled: Map<string, { readonly kind: "value"; readonly value: unknown } | { readonly kind: "skipped" }>;
 }
@@ -88,6 +133,11 @@ export function deadlineExceeded({ runId, startedMs, deadlineMs }: Session, unde
   return new DeadlineExceededError("DEADLINE_EXCEEDED", message, { details: { runId, durationMs } });
 }
 
+/** The session whose graph holds the step: the run's own, or that of a graph inside it. */
+export function sessionOf(session: Session, step: string): Session {
+  return session.frames.size === 0 ? session : (session.frames.get(frameOf(step)) ?? session);
+}
+
 export function stepOf(session: Session, name: string): StepDefinition {
   const step = session.steps.get(name);
   if (step === undefined) throw new TierwiseError("INTERNAL", `step "${name}" is not in graph "${session.graph.name}"`);
@@ -97,7 +147,7 @@ export function stepOf(session: Session, name: string): StepDefinition {
 /** The values that a step reads, by the names under which it needs them. */
 export function needValues(session: Session, step: StepDefinition): NeedValues {
   const values: Record<string, unknown> = {};
-  for (const [key, ref] of Object.entries(step.needs)) values[key] = refValue(session, ref);
+  for (const key of Object.keys(step.needs)) values[key] = refValue(session, step.needs[key]!);
   return values;
 }
 
@@ -107,7 +157,7 @@ export function refValue(session: Session, { source, whenSkipped }: RefNode): un
 }
 
 /** `undefined` for what was skipped or has not settled, and for an optional field that is missing. */
-function sourceValue(session: Session, source: RefNode["source"]): unknown {
+export function sourceValue(session: Session, source: RefNode["source"]): unknown {
   if (source.kind === "input") return session.input;
   if (source.kind === "field") return (session.input as Record<string, unknown>)[source.field];
   const settled = session.settled.get(source.step);

@@ -2,7 +2,9 @@ import type { PlacedStep } from "../graph/definition.ts";
 import type { Conversation, Exclusion, StepFacts, TurnRole } from "../policy/facts.ts";
 import type { Clearance } from "../tiers/clearance.ts";
 import type { Label } from "../tiers/label.ts";
-import { stepKey } from "./endpoint-monitor.ts";
+import { stepKey } from "./gates/endpoint-monitor.ts";
+import { staticName } from "./frame.ts";
+import { boundOn } from "./budget/reserve-call.ts";
 import { remainingMs, type Session } from "./session.ts";
 
 /** What is asked for: this data, in this role, without these. */
@@ -16,6 +18,7 @@ export interface Situation {
 /** What surrounds every step of a run, or of a plan. */
 export interface Circumstances {
   readonly moneyCapped: boolean;
+  readonly tokensCapped: boolean;
   readonly human: Clearance | undefined;
   readonly tags: Readonly<Record<string, string>>;
   readonly atMs: number;
@@ -26,11 +29,11 @@ export interface Circumstances {
 /** What a policy may know of a step before a run: all but the time that is left. */
 export function plannedFacts(step: PlacedStep, situation: Situation, circumstances: Circumstances): StepFacts {
   const { role, conversation, label, excluded } = situation;
-  const { human, observed: observedOn, ...around } = circumstances;
+  const { human, observed: observedOn, moneyCapped, tokensCapped, ...around } = circumstances;
   const observed = observedOn(step);
   const { demands } = step;
   return {
-    step: step.name,
+    step: staticName(step.name),
     kind: step.kind,
     complexity: step.complexity,
     privacy: step.privacy,
@@ -45,6 +48,8 @@ export function plannedFacts(step: PlacedStep, situation: Situation, circumstanc
     label,
     excluded,
     ...around,
+    moneyCapped: moneyCapped || step.budget?.costUsd !== undefined,
+    ...((tokensCapped || step.budget?.tokens !== undefined) && { tokensCapped: true }),
     ...(conversation !== undefined && { conversation }),
     ...(role !== undefined && { role }),
     ...(human !== undefined && { human }),
@@ -55,9 +60,10 @@ export function plannedFacts(step: PlacedStep, situation: Situation, circumstanc
 }
 
 export function stepFacts(session: Session, step: PlacedStep, situation: Situation): StepFacts {
-  const { budget, graph, services, tags, stepStartedMs } = session;
+  const { graph, services, tags, stepStartedMs } = session;
   const circumstances: Circumstances = {
-    moneyCapped: budget.cap !== undefined,
+    moneyCapped: boundOn(session, step.name, "costUsd") !== undefined,
+    tokensCapped: boundOn(session, step.name, "tokens") !== undefined,
     human: services.human?.clearance,
     tags,
     atMs: services.clock.epochMs(),

@@ -1,16 +1,25 @@
-import { ProviderError, type TierwiseError } from "../errors.ts";
+import { NoEligibleEndpointError, ProviderError, type TierwiseError } from "../errors.ts";
 import type { StepOutcome } from "../events/event.ts";
 import type { StepDefinition } from "../graph/definition.ts";
-import type { StepTrace } from "../telemetry/run-trace.ts";
+import type { StepFactsForTrace, StepTrace } from "../telemetry/run-trace.ts";
 import * as names from "../telemetry/semconv.ts";
+import { staticName } from "./frame.ts";
 import type { Session } from "./session.ts";
 
 export function startStepTrace(session: Session, step: StepDefinition): StepTrace {
-  const placed = "complexity" in step ? { complexity: step.complexity, privacy: step.privacy } : undefined;
-  const label = session.graph.flows[step.name]!.input;
-  const trace = session.trace.step({ name: step.name, kind: step.kind, index: step.index, label, placed });
+  const trace = session.trace.step(() => factsOf(session, step));
   session.stepTraces.set(step.name, trace);
   return trace;
+}
+
+function factsOf(session: Session, step: StepDefinition): StepFactsForTrace {
+  const { name, kind, index } = step;
+  const item = /\[(\d+)\]\/[^/]*$/.exec(name)?.[1];
+  return {
+    ...{ name, kind, index, staticName: staticName(name), item: item === undefined ? undefined : Number(item) },
+    label: session.graph.flows[name]!.input,
+    placed: "complexity" in step ? { complexity: step.complexity, privacy: step.privacy } : undefined,
+  };
 }
 
 export interface StepTraceEnd {
@@ -45,6 +54,8 @@ export function endStepTrace(session: Session, { step, trace, outcome, error }: 
 /** Value of `error.type`: the operation's own word where there is one, else the class of the error. */
 export function errorTypeOf(error: TierwiseError): string {
   if (error instanceof ProviderError) return error.errorType;
+  // Nobody denied it: those who may are down.
+  if (error instanceof NoEligibleEndpointError && error.cause instanceof ProviderError) return error.cause.errorType;
   switch (error.code) {
     case "BUDGET_EXCEEDED":
       return "budget_exceeded";

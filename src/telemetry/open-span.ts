@@ -2,6 +2,7 @@ import {
   context as contextApi,
   diag,
   INVALID_SPAN_CONTEXT,
+  isSpanContextValid,
   SpanStatusCode,
   trace,
   type Attributes,
@@ -26,6 +27,8 @@ export interface SpanEnd {
   readonly message?: string;
 }
 
+const noSpan = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+
 /**
  * A span with its context, passed explicitly; the one place that ends spans, exactly once each. What the host's sampler or
  * processors throw goes to OpenTelemetry's diagnostics: telemetry never breaks a run.
@@ -35,13 +38,24 @@ export class OpenSpan {
   readonly #span: Span;
   #open = true;
 
-  constructor(tracer: Tracer, start: SpanStart, parent: Context) {
-    const { name, kind, attributes } = start;
+  /**
+   * @param tracer `undefined` where nobody traces: no span is started, and what is below nests below the parent
+   * @param start asked only where somebody traces
+   */
+  constructor(tracer: Tracer | undefined, start: () => SpanStart, parent: Context) {
+    if (tracer === undefined) {
+      this.#span = noSpan;
+      this.context = parent;
+      return;
+    }
+    const { name, kind, attributes } = start();
     // Where no span could be started, what is below nests below the parent.
     this.#span =
       unharmed(() => tracer.startSpan(name, { kind, attributes }, parent)) ??
       trace.wrapSpanContext(trace.getSpanContext(parent) ?? INVALID_SPAN_CONTEXT);
-    this.context = trace.setSpan(parent, this.#span);
+    // Looking at ids costs a regular expression each, and a span that records has some.
+    const isSpan = this.#span.isRecording() || isSpanContextValid(this.#span.spanContext());
+    this.context = isSpan ? trace.setSpan(parent, this.#span) : parent;
   }
 
   get traceId(): string {

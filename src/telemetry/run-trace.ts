@@ -9,7 +9,7 @@ import type { Endpoint } from "../catalog/endpoint.ts";
 import type { Decision } from "../policy/decision.ts";
 import type { Complexity } from "../tiers/complexity.ts";
 import { formatLabel, type Label, type Privacy } from "../tiers/label.ts";
-import { OpenSpan, type SpanEnd } from "./open-span.ts";
+import { OpenSpan, type SpanEnd, type SpanStart } from "./open-span.ts";
 import * as names from "./semconv.ts";
 
 export interface RunFacts {
@@ -21,6 +21,10 @@ export interface RunFacts {
 
 export interface StepFactsForTrace {
   readonly name: string;
+  /** Without the positions in lists and loops: a span's name must not have as many values as a list has items. */
+  readonly staticName: string;
+  /** Position of the item or iteration that the step belongs to. */
+  readonly item: number | undefined;
   readonly kind: string;
   readonly index: number;
   readonly label: Label;
@@ -37,6 +41,8 @@ export interface AttemptFacts {
   readonly server: { readonly address: string; readonly port: number } | undefined;
   readonly maxOutputTokens: number;
   readonly outputType: "text" | "json";
+  /** The answer comes in pieces. */
+  readonly stream: boolean;
 }
 
 export interface ToolFacts {
@@ -45,16 +51,23 @@ export interface ToolFacts {
   readonly effect: string;
 }
 
-export class RunTrace {
-  readonly #tracer: Tracer;
-  readonly #facts: RunFacts;
+/** Where the spans of a graph's steps go: below the run's, or below that of the step that runs the graph. */
+export interface GraphTrace {
+  skipped(step: string): void;
+  /** @param facts asked only where somebody traces */
+  step(facts: () => StepFactsForTrace): StepTrace;
+  /** For a graph that a step runs. */
+  below(step: StepTrace): GraphTrace;
+}
+
+export class RunTrace implements GraphTrace {
+  /** `undefined` without an SDK: spans that nobody sees would double the cost of a step. */
+  readonly #tracer: Tracer | undefined;
+  readonly #runId: string;
   readonly #span: OpenSpan;
-  /** Without an SDK, building attributes would double the cost of a step. */
-  readonly #traced: boolean;
 
   constructor(tracer: Tracer, facts: RunFacts, parent: Context) {
-    this.#tracer = tracer;
-    this.#facts = facts;
+    this.#runId = facts.runId;
     const attributes = {
       [names.ATTR_GEN_AI_OPERATION_NAME]: names.OPERATION_INVOKE_WORKFLOW,
       [names.ATTR_GEN_AI_AGENT_NAME]: facts.graph,
@@ -66,11 +79,11 @@ export class RunTrace {
     };
     this.#span = new OpenSpan(
       tracer,
-      { name: `invoke_workflow ${facts.graph}`, kind: SpanKind.INTERNAL, attributes },
+      () => ({ name: `invoke_workflow ${facts.graph}`, kind: SpanKind.INTERNAL, attributes }),
       parent,
     );
     const spanContext = trace.getSpanContext(this.#span.context);
-    this.#traced = spanContext !== undefined && isSpanContextValid(spanContext);
+    this.#tracer = spanContext !== undefined && isSpanContextValid(spanContext) ? tracer : undefined;
   }
 
   get traceId(): string {
@@ -81,12 +94,17 @@ export class RunTrace {
     this.#span.event(names.EVENT_STEP_SKIPPED, { [names.ATTR_STEP_NAME]: step });
   }
 
-  step(facts: StepFactsForTrace): StepTrace {
-    return new StepTrace(
-      this.#tracer,
-      { runId: this.#facts.runId, traced: this.#traced, parent: this.#span.context },
-      facts,
-    );
+  step(facts: () => StepFactsForTrace): StepTrace {
+    return new StepTrace(this.#tracer, { runId: this.#runId, parent: this.#span.context }, facts);
+  }
+
+  below(step: StepTrace): GraphTrace {
+    const nested: GraphTrace = {
+      skipped: (name) => step.span.event(names.EVENT_STEP_SKIPPED, { [names.ATTR_STEP_NAME]: name }),
+      step: (facts) => new StepTrace(this.#tracer, { runId: this.#runId, parent: step.span.context }, facts),
+      below: (inner) => this.below(inner),
+    };
+    return nested;
   }
 
   /** @param attributes built only when somebody records them */
@@ -97,22 +115,25 @@ export class RunTrace {
 
 interface StepParent {
   readonly runId: string;
-  readonly traced: boolean;
   readonly parent: Context;
 }
 
 export class StepTrace {
   readonly span: OpenSpan;
-  readonly #tracer: Tracer;
-  readonly #common: Attributes;
-  readonly #traced: boolean;
+  readonly #tracer: Tracer | undefined;
+  /** What every span of the step carries. */
+  #common: Attributes = {};
 
-  constructor(tracer: Tracer, { runId, traced, parent }: StepParent, facts: StepFactsForTrace) {
+  constructor(tracer: Tracer | undefined, { runId, parent }: StepParent, facts: () => StepFactsForTrace) {
     this.#tracer = tracer;
-    this.#traced = traced;
-    this.#common = traced ? { [names.ATTR_RUN_ID]: runId, [names.ATTR_STEP_NAME]: facts.name } : {};
-    const attributes = traced ? { ...this.#common, ...stepAttributes(facts) } : {};
-    this.span = new OpenSpan(tracer, { name: `step ${facts.name}`, kind: SpanKind.INTERNAL, attributes }, parent);
+    const start = (): SpanStart => {
+      const told = facts();
+      this.#common = { [names.ATTR_RUN_ID]: runId, [names.ATTR_STEP_NAME]: told.name };
+      const operation = told.kind === "map" ? "fanout" : "step";
+      const attributes = { ...this.#common, ...stepAttributes(told) };
+      return { name: `${operation} ${told.staticName}`, kind: SpanKind.INTERNAL, attributes };
+    };
+    this.span = new OpenSpan(tracer, start, parent);
   }
 
   decided(decision: Decision): void {
@@ -123,32 +144,34 @@ export class StepTrace {
   }
 
   attempt(facts: AttemptFacts): OpenSpan {
-    const kind = facts.endpoint.location === "in-process" ? SpanKind.INTERNAL : SpanKind.CLIENT;
-    const attributes = this.#traced ? { ...attemptAttributes(facts), ...this.#common } : {};
-    return new OpenSpan(this.#tracer, { name: `chat ${facts.model}`, kind, attributes }, this.span.context);
+    const start = (): SpanStart => ({
+      name: `chat ${facts.model}`,
+      kind: facts.endpoint.location === "in-process" ? SpanKind.INTERNAL : SpanKind.CLIENT,
+      attributes: { ...attemptAttributes(facts), ...this.#common },
+    });
+    return new OpenSpan(this.#tracer, start, this.span.context);
   }
 
   tool({ name, callId, effect }: ToolFacts): OpenSpan {
-    const attributes = this.#traced
-      ? {
-          [names.ATTR_GEN_AI_OPERATION_NAME]: names.OPERATION_EXECUTE_TOOL,
-          [names.ATTR_GEN_AI_TOOL_NAME]: name,
-          [names.ATTR_GEN_AI_TOOL_TYPE]: "function",
-          [names.ATTR_GEN_AI_TOOL_CALL_ID]: callId,
-          [names.ATTR_TOOL_EFFECT]: effect,
-          ...this.#common,
-        }
-      : {};
-    return new OpenSpan(
-      this.#tracer,
-      { name: `execute_tool ${name}`, kind: SpanKind.INTERNAL, attributes },
-      this.span.context,
-    );
+    const start = (): SpanStart => ({
+      name: `execute_tool ${name}`,
+      kind: SpanKind.INTERNAL,
+      attributes: {
+        [names.ATTR_GEN_AI_OPERATION_NAME]: names.OPERATION_EXECUTE_TOOL,
+        [names.ATTR_GEN_AI_TOOL_NAME]: name,
+        [names.ATTR_GEN_AI_TOOL_TYPE]: "function",
+        [names.ATTR_GEN_AI_TOOL_CALL_ID]: callId,
+        [names.ATTR_TOOL_EFFECT]: effect,
+        ...this.#common,
+      },
+    });
+    return new OpenSpan(this.#tracer, start, this.span.context);
   }
 }
 
-function stepAttributes({ name, kind, index, label, placed }: StepFactsForTrace): Attributes {
+function stepAttributes({ name, kind, index, label, placed, item }: StepFactsForTrace): Attributes {
   return {
+    ...(item !== undefined && { [names.ATTR_FANOUT_INDEX]: item }),
     [names.ATTR_STEP_KIND]: kind,
     [names.ATTR_STEP_INDEX]: index,
     [names.ATTR_PRIVACY_LABEL]: formatLabel(label, label.integrity),
@@ -185,6 +208,7 @@ function attemptAttributes(facts: AttemptFacts): Attributes {
     [names.ATTR_GEN_AI_PROVIDER_NAME]: facts.provider,
     [names.ATTR_GEN_AI_REQUEST_MODEL]: facts.model,
     [names.ATTR_GEN_AI_REQUEST_MAX_TOKENS]: facts.maxOutputTokens,
+    ...(facts.stream && { [names.ATTR_GEN_AI_REQUEST_STREAM]: true }),
     [names.ATTR_GEN_AI_OUTPUT_TYPE]: facts.outputType,
     ...(server && { [names.ATTR_SERVER_ADDRESS]: server.address, [names.ATTR_SERVER_PORT]: server.port }),
     [names.ATTR_MODEL_ENDPOINT]: endpoint.name,

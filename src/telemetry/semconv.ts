@@ -13,10 +13,13 @@ export const ATTR_GEN_AI_WORKFLOW_NAME = "gen_ai.workflow.name";
 export const ATTR_GEN_AI_PROVIDER_NAME = "gen_ai.provider.name";
 export const ATTR_GEN_AI_REQUEST_MODEL = "gen_ai.request.model";
 export const ATTR_GEN_AI_REQUEST_MAX_TOKENS = "gen_ai.request.max_tokens";
+export const ATTR_GEN_AI_REQUEST_STREAM = "gen_ai.request.stream";
 export const ATTR_GEN_AI_OUTPUT_TYPE = "gen_ai.output.type";
 export const ATTR_GEN_AI_RESPONSE_MODEL = "gen_ai.response.model";
 export const ATTR_GEN_AI_RESPONSE_ID = "gen_ai.response.id";
 export const ATTR_GEN_AI_RESPONSE_FINISH_REASONS = "gen_ai.response.finish_reasons";
+/** Seconds from the request to the first piece of a streamed answer. */
+export const ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk";
 export const ATTR_GEN_AI_USAGE_INPUT_TOKENS = "gen_ai.usage.input_tokens";
 export const ATTR_GEN_AI_USAGE_OUTPUT_TOKENS = "gen_ai.usage.output_tokens";
 export const ATTR_GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS = "gen_ai.usage.cache_read.input_tokens";
@@ -54,6 +57,8 @@ export const ATTR_COST_COMPLETE = "tierwise.cost.complete";
 export const ATTR_COST_BUCKET = "tierwise.cost.bucket";
 export const ATTR_COST_SLM_USD = "tierwise.cost.slm_usd";
 export const ATTR_COST_LLM_USD = "tierwise.cost.llm_usd";
+/** Calls of tools that declare a cost; where none was made it is left out. */
+export const ATTR_COST_TOOL_USD = "tierwise.cost.tool_usd";
 export const ATTR_COST_BASELINE_USD = "tierwise.cost.baseline_usd";
 export const ATTR_COST_SAVED_USD = "tierwise.cost.saved_usd";
 export const ATTR_COST_SOURCE = "tierwise.cost.source";
@@ -80,6 +85,8 @@ export const ATTR_POLICY_REASON = "tierwise.policy.reason";
 export const ATTR_POLICY_CLASS = "tierwise.policy.class";
 export const ATTR_POLICY_MODEL = "tierwise.policy.model";
 export const ATTR_POLICY_RULE = "tierwise.policy.rule";
+/** Position of the item of a map, or the number of a loop's iteration, that a step belongs to. */
+export const ATTR_FANOUT_INDEX = "tierwise.fanout.index";
 export const ATTR_POLICY_FLAGS = "tierwise.policy.flags";
 /** Arms of experiments, as `experiment=arm`. */
 export const ATTR_POLICY_ARMS = "tierwise.policy.arms";

@@ -2,7 +2,7 @@ import type { ClassifyStep, ModelStep, NeedValues } from "../../graph/definition
 import type { Message, ModelRequest } from "../../models/port.ts";
 import type { Decision } from "../../policy/decision.ts";
 import type { Label } from "../../tiers/label.ts";
-import { answerSchema } from "../answer-schema.ts";
+import { answerSchema } from "../model-call/answer-schema.ts";
 import type { EngineEvent } from "../engine.ts";
 import type { ModelResult } from "../step-work.ts";
 import { humanAnswer } from "./human-answer.ts";

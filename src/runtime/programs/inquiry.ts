@@ -1,4 +1,4 @@
-import { BudgetExceededError, StepFailedError, TierwiseError } from "../../errors.ts";
+import { StepFailedError, TierwiseError } from "../../errors.ts";
 import type { AttemptKind } from "../../events/event.ts";
 import type { PlacedStep } from "../../graph/definition.ts";
 import type { ModelRequest } from "../../models/port.ts";
@@ -6,7 +6,9 @@ import type { Decision } from "../../policy/decision.ts";
 import type { Conversation, Exclusion, TurnRole } from "../../policy/facts.ts";
 import { noEligibleEndpoint } from "../../policy/no-eligible.ts";
 import type { Label } from "../../tiers/label.ts";
+import { budgetExceeded, noRoom } from "../budget/budget-exceeded.ts";
 import type { HumanWork, ModelResult, ModelWork } from "../step-work.ts";
+import { nobodyAsked } from "./nobody-asked.ts";
 
 /** One question put to the endpoints of a ladder in turn. */
 export interface Question {
@@ -29,13 +31,13 @@ type Unanswered = Exclude<ModelResult, { type: "accepted" }>;
 export class Inquiry {
   readonly #step: PlacedStep;
   #asked = 0;
-  /** Requests that were made; a call that the budget cannot pay for is none. */
-  #attempts = 0;
+  /** Requests that were made, so that each has its own number over the whole step. */
+  #requests = 0;
   #excluded: readonly Exclusion[] = [];
   #question: Question | undefined;
   #kind: AttemptKind = "initial";
-  /** Why the last endpoint did not answer; what the step fails with when none is left. */
-  #last: Unanswered | undefined;
+  /** Why the endpoints that were turned to did not answer; what the step fails with when none is left. */
+  #results: readonly Exclude<Unanswered, { type: "exhausted" }>[] = [];
 
   constructor(step: PlacedStep) {
     this.#step = step;
@@ -44,18 +46,24 @@ export class Inquiry {
   ask(question: Question, kind: AttemptKind): ModelWork {
     this.#question = question;
     this.#excluded = [];
-    this.#last = undefined;
+    this.#results = [];
     this.#kind = kind;
     return this.#work();
   }
 
-  /** The next attempt after one that gave no acceptable answer. */
+  /** The next endpoint after one that gave no acceptable answer. */
   next(result: Exclude<Unanswered, { type: "exhausted" }>): ModelWork {
-    this.#last = result;
+    this.count(result);
+    this.#results = [...this.#results, result];
     this.#excluded = [...this.#excluded, exclusionOf(result)];
-    if (result.type === "unaffordable") this.#attempts -= 1;
-    else this.#kind = result.type === "failed" ? "fallback" : "escalation";
+    if (result.type === "rejected") this.#kind = "escalation";
+    else if (result.type === "failed" || result.requests > 0) this.#kind = "fallback";
     return this.#work();
+  }
+
+  /** What a result cost in requests, where it is not followed by `next`. */
+  count({ requests }: ModelResult): void {
+    this.#requests += requests;
   }
 
   /** A person instead, where the policy found one. */
@@ -64,23 +72,19 @@ export class Inquiry {
     return {
       key: `${this.#step.name}#0/${this.#current().turn}/human`,
       kind: "human",
-      input: { step: this.#step.name, prompt, label },
+      input: { step: this.#step.name, ask: "answer", prompt, label },
     };
   }
 
   /** Why the question stays without an answer. */
   error(decision: Decision): TierwiseError {
     const { name } = this.#step;
-    const last = this.#last;
+    const last = this.#results.at(-1);
     switch (last?.type) {
       case "failed":
-        return last.error;
+        return nobodyAsked(name, this.#results) ?? last.error;
       case "unaffordable":
-        return new BudgetExceededError(
-          "BUDGET_EXCEEDED",
-          `step "${name}": the budget cannot pay for the worst case of the next call on any endpoint; raise costUsd or lower maxOutputTokens`,
-          { details: { step: name } },
-        );
+        return budgetExceeded(name, last.bound);
       case "rejected": {
         if (decision.escalation === "human") return noEligibleEndpoint(decision);
         const why = last.problems.length === 0 ? last.reason : `${last.reason}: ${last.problems.join("; ")}`;
@@ -98,10 +102,9 @@ export class Inquiry {
   #work(): ModelWork {
     const { request, label, role, turn, conversation } = this.#current();
     this.#asked += 1;
-    this.#attempts += 1;
     const input = {
       step: this.#step.name,
-      number: this.#attempts,
+      number: this.#requests + 1,
       kind: this.#kind,
       request,
       label,
@@ -121,8 +124,12 @@ export class Inquiry {
 
 function exclusionOf(result: Exclude<Unanswered, { type: "exhausted" }>): Exclusion {
   if (result.type === "unaffordable")
-    return { endpoint: result.endpoint, rule: "budget", reason: "its worst case does not fit the money left" };
-  return result.type === "failed"
-    ? { endpoint: result.endpoint, rule: "failed", reason: `failed (${result.error.code})` }
-    : { endpoint: result.endpoint, rule: "rejected", reason: `its answer was refused (${result.reason})` };
+    return { endpoint: result.endpoint, rule: "budget", reason: noRoom(result.bound) };
+  const { endpoint } = result;
+  if (result.type === "rejected")
+    return { endpoint, rule: "rejected", reason: `its answer was refused (${result.reason})` };
+  const { code } = result.error;
+  return result.requests === 0
+    ? { endpoint, rule: "unavailable", reason: `it takes no request now (${code})` }
+    : { endpoint, rule: "failed", reason: `failed (${code})` };
 }
