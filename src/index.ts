@@ -3,20 +3,26 @@
  * @module
  */
 export { graph } from "./graph/graph.ts";
-export type { Graph, GraphBuilder, GraphOptions } from "./graph/types/graph.ts";
+export type { Graph, GraphBuilder, GraphOptions, Nested, NestedSkip } from "./graph/types/graph.ts";
 export type {
   AgentStep,
+  ApproveStep,
   BoundTool,
   ClassifyStep,
   CodeStep,
   FirstOfStep,
   GraphDefinition,
+  LoopStep,
+  MapStep,
   ModelStep,
   NeedValues,
+  NestingStep,
+  OnError,
   PlacedStep,
   RedactStep,
   StepDefinition,
   StepFlow,
+  SubgraphStep,
 } from "./graph/definition.ts";
 export type { RefNode, RefSource, WhenSkipped } from "./graph/ref.ts";
 export type { JsonSchema, Parsed, Schema } from "./graph/schema.ts";
@@ -24,12 +30,23 @@ export type { Needs, Ref, SchemaOf, InputSchemaOf, ToolLike, Value, Values } fro
 export type {
   AgentSpec,
   Always,
+  Approval,
+  ApproveSpec,
   ClassifySpec,
   CodeSpec,
+  ItemResult,
+  LoopSpec,
+  MapSpec,
   ModelSpec,
+  OnErrorSkip,
+  OnErrorValue,
   OutputOptions,
   RedactSpec,
+  StepBudget,
   StepContext,
+  StreamOptions,
+  SubgraphSpec,
+  ToolApproval,
   ToolBinding,
   ToolEffect,
   ToolIdempotency,
@@ -82,6 +99,7 @@ export {
   type CapabilitySpec,
   type Endpoint,
   type EndpointClass,
+  type EndpointLimits,
   type EndpointSpec,
   type Location,
   type SpeculativeDecoding,
@@ -134,12 +152,21 @@ export type { Confidence, ConfidenceKind } from "./confidence/confidence.ts";
 
 export { createRuntime, type Runtime } from "./runtime/runtime.ts";
 export type { RuntimeOptions } from "./runtime/runtime-options.ts";
-export { diffPlans, type PlanChange, type PlanDiff } from "./runtime/diff-plans.ts";
-export type { Plan, PlannedStep } from "./runtime/plan.ts";
+export { memoryBudgets } from "./runtime/budget/memory-budgets.ts";
+export type { AccountWindow, SharedAccount } from "./runtime/budget/account-window.ts";
+export type { Amounts, Caps, Dimension } from "./runtime/budget/amounts.ts";
+export type { BudgetPort, ReserveAnswer, ReserveRequest, SettleRequest } from "./runtime/budget/budget-port.ts";
+export type { AccountsQuestion, BudgetsOptions } from "./runtime/budget/budgets-options.ts";
+export { diffPlans, type PlanChange, type PlanDiff } from "./runtime/planning/diff-plans.ts";
+export type { Plan, PlannedStep } from "./runtime/planning/plan.ts";
 export type { EventOf, PlanOptions, Run, RunOptions, RunResult } from "./runtime/run.ts";
-export type { EndpointStatus } from "./runtime/endpoint-status.ts";
-export type { HumanRequest } from "./runtime/session.ts";
-export type { LedgerSnapshot, LedgerTotals } from "./runtime/ledger.ts";
+export type { EndpointStatus } from "./runtime/gates/endpoint-status.ts";
+export type { CircuitState } from "./runtime/gates/circuit-breaker.ts";
+export type { GateStatus } from "./runtime/gates/endpoint-gate.ts";
+export type { RetryOptions } from "./runtime/model-call/retry-options.ts";
+export type { ShutdownOptions } from "./runtime/live-runs.ts";
+export type { HumanRequest, StepQuestion, ToolQuestion } from "./runtime/session.ts";
+export type { LedgerSnapshot, LedgerTotals } from "./runtime/budget/ledger.ts";
 export type { Engine, EngineEvent, EngineHost, EngineRun, Waits, Work } from "./runtime/engine.ts";
 export type {
   AttemptEnd,
@@ -149,7 +176,9 @@ export type {
   Declassified,
   Endorsed,
   EscalationDeferred,
+  HumanAnswered,
   HumanAsked,
+  PartialAnswer,
   PolicyDecision,
   RejectReason,
   ReviewSampled,
@@ -157,10 +186,16 @@ export type {
   RunEvent,
   RunOutcome,
   RunStart,
+  SettlementError,
+  StepCached,
   StepEnd,
   StepOutcome,
+  StepRecovered,
   StepStart,
+  Token,
   ToolEnd,
+  ToolRefusalReason,
+  ToolRefused,
   ToolStart,
 } from "./events/event.ts";
 export type { Clock } from "./common/clock.ts";
@@ -238,6 +273,12 @@ export {
   type EscalationCounts,
   type EscalationReport,
 } from "./patterns/escalation-report.ts";
+export {
+  draftThenVerify,
+  type DraftThenVerifyRefs,
+  type DraftThenVerifySpec,
+  type Verification,
+} from "./patterns/draft-then-verify.ts";
 export { rag, type RagAnswer, type RagRefs } from "./patterns/rag.ts";
 export type { RagSpec, RetrieverBinding } from "./patterns/rag-options.ts";
 export type { DocumentLike, Passage, RetrieverLike } from "./patterns/retrieve.ts";

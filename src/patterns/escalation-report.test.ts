@@ -29,7 +29,7 @@ async function eventsOf(answers: { small: ScriptedReply; large?: readonly Script
       endpoint(`large-${index}`, { class: "llm", location: "cloud", model: new ScriptedModel([reply]) }),
     ),
   ]);
-  const run = await createRuntime({ catalog, policy: slmWithEscalation() }).start(built, {});
+  const run = await createRuntime({ catalog, policy: slmWithEscalation(), retry: { maxAttempts: 1 } }).start(built, {});
   const events: RunEvent[] = [];
   run.on("*", (event) => events.push(event));
   await run.result.catch(() => undefined);

@@ -1,9 +1,9 @@
 /**
  * The deployment patterns of decision-framework.md 4.3, ready to use: the policies `slmOnly` (P1) and `slmWithEscalation`
  * (P2, the recommended one, start here), and the graph templates `rag` (P4) and `domainStack` (P5). P3, speculative
- * decoding, is a property of an endpoint (`endpoint({ speculativeDecoding })`) and has no file here. Nothing in this room does
- * I/O or is needed by another room: each pattern is what an author could write with the public API. May import `graph`,
- * `policy`, `catalog`, `tiers`, `common` and types of `events`.
+ * decoding, is a property of an endpoint (`endpoint({ speculativeDecoding })`) and has no file here. `draftThenVerify` is a
+ * template beside them. Nothing in this room does I/O or is needed by another room: each pattern is what an author could write
+ * with the public API. May import `graph`, `policy`, `catalog`, `tiers`, `common` and types of `events`.
  * @module
  */
 import { show } from "../common/names.ts";
