@@ -5,7 +5,8 @@ import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readTextModels } from "../examples/support-desk/catalog.ts";
 import type { DeskReport } from "../examples/support-desk/report.ts";
-import { OpenAiServer, type Received, type Reply } from "./support/openai-server.ts";
+import { FaultServer, type ServerRequest } from "../src/testing/fault-server.ts";
+import type { ServerReply } from "../src/testing/server-reply.ts";
 
 const main = join(resolve(import.meta.dirname, ".."), "examples/support-desk/main.ts");
 const unset = ["SLM_BASE_URL", "LLM_BASE_URL", "OPENAI_API_KEY", "OTEL_EXPORTER_OTLP_ENDPOINT"];
@@ -36,7 +37,7 @@ async function reportOf(
 }
 
 /** What a real model might say: a topic, a final answer, a reply with the greeting that the step asks for. */
-function modelReply({ body }: Received): Reply {
+function modelReply({ body }: ServerRequest): ServerReply {
   const text = (body["messages"] as { content: string }[]).map(({ content }) => content).join("\n");
   if (body["tools"] !== undefined) return { content: '{"action":"answered","amountCents":0,"articleId":"none"}' };
   if (text.includes("Choose the one label")) return { content: "delivery" };
@@ -67,8 +68,8 @@ describe.concurrent("the demo", () => {
   });
 
   it("uses real endpoints through the OpenAI client when the environment names them", async () => {
-    await using small = await OpenAiServer.start(modelReply);
-    await using large = await OpenAiServer.start(modelReply);
+    await using small = await FaultServer.start(modelReply);
+    await using large = await FaultServer.start(modelReply);
     const report = await reportOf(["--limit", "6"], {
       SLM_BASE_URL: small.baseURL,
       SLM_MODEL: "phi-4",
@@ -88,7 +89,7 @@ describe.concurrent("the demo", () => {
   });
 
   it("runs without a money budget when a real endpoint has no price, and calls the cost incomplete", async () => {
-    await using small = await OpenAiServer.start(modelReply);
+    await using small = await FaultServer.start(modelReply);
     const { stdout, code } = await demo(["--limit", "3"], { SLM_BASE_URL: small.baseURL, SLM_MODEL: "phi-4" });
     expect(code).toBe(0);
     expect(stdout).toContain("unknown: an endpoint has no price");

@@ -57,11 +57,12 @@ describe("importing the package", () => {
       "@opentelemetry/api",
       "eventemitter3",
       "node",
+      "p-queue",
       "tierwise",
     ]);
   });
 
-  it.each(["models/embedded/index.js", "prices/index.js", "testing/index.js"])(
+  it.each(["models/embedded/index.js", "prices/index.js", "testing/index.js", "testing/vitest.js"])(
     "loads no package at all for %s",
     async (file) => {
       const { loaded } = await importOf(file);

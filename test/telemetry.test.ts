@@ -97,7 +97,13 @@ function place(name: string, script: ConstructorParameters<typeof ScriptedModel>
 
 function runtimeWith(recorder: Recorder, endpoints: readonly Endpoint[], options: Partial<RuntimeOptions> = {}) {
   const telemetry = { tracerProvider: recorder.provider };
-  return createRuntime({ catalog: createCatalog(endpoints), policy: defaultPolicy(), telemetry, ...options });
+  return createRuntime({
+    catalog: createCatalog(endpoints),
+    policy: defaultPolicy(),
+    retry: { maxAttempts: 1 },
+    telemetry,
+    ...options,
+  });
 }
 
 const say = (text: string, more: ScriptedReply = {}): ScriptedReply => ({ text, usage, ...more });

@@ -134,7 +134,7 @@ const graphs: readonly Row[] = [
     attempt: () => replyGraph({}, { complexity: "generaton", prompt: undefined, promt: () => "" }),
     message: [
       'graph "support": 3 problems',
-      "  steps.reply.promt: unknown option; known are needs, when, privacy, timeoutMs, maxOutputTokens, system, latency, maxLatencyMs, volume, domain, requires, minQuality, escalation, acceptAt, workload, complexity, output, prompt, validate",
+      "  steps.reply.promt: unknown option; known are needs, when, privacy, timeoutMs, onError, maxOutputTokens, system, budget, latency, maxLatencyMs, volume, domain, requires, minQuality, escalation, acceptAt, workload, complexity, output, prompt, validate, memo, stream",
       '  steps.reply.complexity: expected one of "classification", "generation", "reasoning", "planning", "agentic", found "generaton"',
       "  steps.reply.prompt: expected a function, found undefined",
     ],
@@ -330,7 +330,7 @@ const catalogs: readonly Row[] = [
       }),
     message: [
       'endpoint "4o": 11 problems',
-      "  endpoint.clearence: unknown option; known are class, location, clearance, model, price, capabilities, latency, reasoningTokens, domains, quality, certified, speculativeDecoding, anonymiser, dataAgreement, attestation, provider, standIn",
+      "  endpoint.clearence: unknown option; known are class, location, clearance, model, price, capabilities, limits, latency, reasoningTokens, domains, quality, certified, speculativeDecoding, anonymiser, dataAgreement, attestation, provider, standIn",
       '  name: expected 1 to 64 of A-Z a-z 0-9 _ . - and a letter first, found "4o"',
       '  endpoint.model: expected a LangChain chat model, a factory of one, or a trained classifier, found "gpt-4o"',
       '  endpoint.price: expected { inputPerMillionTokensUsd, outputPerMillionTokensUsd }, "list" or { list: { provider: "…", model: "…" } }, found "cheap"; leave it out if it is unknown',
@@ -424,7 +424,7 @@ const runtimes: readonly Row[] = [
       ),
     message: [
       "createRuntime: 8 problems",
-      "  runtime.catalogue: unknown option; known are catalog, policy, telemetry, onHuman, requireLabels, feedback, clock, engine",
+      "  runtime.catalogue: unknown option; known are catalog, policy, telemetry, onHuman, budgets, requireLabels, feedback, retry, macKey, clock, random, engine",
       "  runtime.catalog: expected what createCatalog(...) returns, found undefined",
       "  runtime.policy: expected a policy such as defaultPolicy(), or a registry, found undefined",
       "  runtime.telemetry.redact: unknown option; known are content, tracerProvider",
@@ -603,7 +603,7 @@ const runOptions: readonly Row[] = [
     message: [
       "run options: 2 problems",
       "  run.budgets: unknown option; known are budget, signal, runId, tags",
-      "  run.budget.costUSD: unknown option; known are costUsd, durationMs",
+      "  run.budget.costUSD: unknown option; known are costUsd, tokens, calls, durationMs",
     ],
   },
   {

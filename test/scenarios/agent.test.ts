@@ -26,7 +26,12 @@ function place(
 }
 
 function runtimeWith(endpoints: readonly Endpoint[], options: Partial<RuntimeOptions> = {}) {
-  return createRuntime({ catalog: createCatalog(endpoints), policy: defaultPolicy(), ...options });
+  return createRuntime({
+    catalog: createCatalog(endpoints),
+    policy: defaultPolicy(),
+    retry: { maxAttempts: 1 },
+    ...options,
+  });
 }
 
 interface RecordedCall {
@@ -226,7 +231,7 @@ describe("labels in the tool loop", () => {
     expect(JSON.stringify(cloud.calls)).not.toContain(canary);
   });
 
-  it("counts the text of a failed tool as its result", async () => {
+  it("raises the next turn's label for a tool that failed too, and passes on nothing of what it threw", async () => {
     const cloud = new ScriptedModel([calls(call("read"))]);
     const onPrem = new ScriptedModel([done]);
     const runtime = runtimeWith([
@@ -236,9 +241,9 @@ describe("labels in the tool loop", () => {
     const read = recorded("read", () => {
       throw new Error(`row ${canary} is locked`);
     });
-    await runtime.run(raisingGraph({ tool: read.tool }), { note: "hello" });
-    expect(JSON.stringify(onPrem.calls)).toContain(canary);
-    expect(JSON.stringify(cloud.calls)).not.toContain(canary);
+    const { decisions } = await runtime.run(raisingGraph({ tool: read.tool }), { note: "hello" });
+    expect(decisions["work"]?.map(({ label }) => label.level)).toEqual(["internal", "regulated"]);
+    expect(JSON.stringify([onPrem.calls, cloud.calls])).not.toContain(canary);
   });
 
   it("does not start when no endpoint could take a turn after the tool", async () => {
@@ -390,15 +395,14 @@ describe("arguments that a model writes", () => {
   ])("cannot reach a prototype through %s", async (_what, schema) => {
     const look = recorded("look", "found", schema);
     const args = JSON.parse('{"q":"x","__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}');
-    const { output } = await runAgent(
-      [{ toolCalls: [{ name: "look", args }] }, done],
+    const { output, model } = await runAgent(
+      [{ toolCalls: [{ name: "look", args }] }, calls(call("look", { q: "x" })), done],
       [{ tool: look.tool, effect: "read", pin: { q: () => "pinned" } }],
     );
     expect(output).toBe("done");
-    const seen = look.seen[0]?.args as Record<string, unknown>;
-    expect(seen["q"]).toBe("pinned");
-    expect(Object.getPrototypeOf(seen)).toBe(Object.prototype);
-    expect(seen["polluted"]).toBeUndefined();
+    expect(toolMessages(model)[0]).toBe("The arguments cannot be used: the value has unknown members.");
+    expect(look.seen.map((seen) => seen.args)).toEqual([{ q: "pinned" }]);
+    expect(Object.getPrototypeOf(look.seen[0]?.args)).toBe(Object.prototype);
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
   });
 
@@ -467,7 +471,8 @@ describe("the end of a tool loop", () => {
     const { output, model } = await runAgent([calls(...many), done], [{ tool: look.tool, effect: "read" }]);
     expect(output).toBe("done");
     expect(look.seen).toHaveLength(16);
-    expect(toolMessages(model)).toHaveLength(16);
+    expect(toolMessages(model)).toHaveLength(17);
+    expect(toolMessages(model)[16]).toBe("Not called, nor were the 483 calls after it: a turn may have 16 calls.");
   });
 
   it("repairs a final answer that does not fit, naming the places and keeping the draft's cost", async () => {
@@ -523,13 +528,9 @@ describe("what a tool returns", () => {
     ["an object", { a: [1, "two"] }, '{"a":[1,"two"]}'],
     ["nothing", undefined, ""],
     ["null", null, "null"],
-    ["a function", () => undefined, ""],
-    ["a cycle", cyclic, "The tool's result is not plain data."],
-    ["a bigint", 42n, "The tool's result is not plain data."],
-    ["a bigint inside", { id: 42n }, "The tool's result is not plain data."],
-    ["a toJSON that throws", throwing, "The tool's result is not plain data."],
-    ["a lone surrogate", "a\ud800b", "a\ud800b"],
-    ["a buffer", Buffer.from("hi"), '{"type":"Buffer","data":[104,105]}'],
+    ["a bigint", 42n, "42"],
+    ["a bigint inside", { id: 42n }, '{"id":42}'],
+    ["a lone surrogate, which UTF-8 cannot hold, as an escape", "a\ud800b", '"a\\ud800b"'],
   ])("is text for the model: %s", async (_what, result, expected) => {
     const look = recorded("look", () => result);
     const { output, model, events } = await runAgent(
@@ -541,7 +542,25 @@ describe("what a tool returns", () => {
     expect(events).toContainEqual(expect.objectContaining({ type: "tool-end", outcome: "completed" }));
   });
 
-  it("is cut at 64 KiB without cutting a character in two", async () => {
+  it.each<[string, unknown, string]>([
+    ["a function", () => undefined, "holds a function"],
+    ["a cycle", cyclic, "holds a cycle"],
+    ["a toJSON that throws", throwing, "could not be read"],
+    ["a buffer", Buffer.from(canary), "holds binary data"],
+    ["a hundred megabytes", "x".repeat(1e8), "is longer than 16777216 bytes"],
+  ])("is refused, and told so, where there is no text for it: %s", async (_what, result, why) => {
+    const look = recorded("look", () => result);
+    const { output, model, events } = await runAgent(
+      [calls(call("look")), done],
+      [{ tool: look.tool, effect: "read" }],
+    );
+    expect(output).toBe("done");
+    expect(toolMessages(model)).toEqual([`The tool ran, but its result ${why}, so it is not shown.`]);
+    const end = { type: "tool-end", outcome: "failed", errorType: "result_unusable" };
+    expect(events).toContainEqual(expect.objectContaining(end));
+  });
+
+  it("is cut at 64 KiB without cutting a character in two, and says how much is missing", async () => {
     const look = recorded("look", "é".repeat(500_000) /* 1 MB */);
     const { output, model, events } = await runAgent(
       [calls(call("look")), done],
@@ -549,26 +568,31 @@ describe("what a tool returns", () => {
     );
     expect(output).toBe("done");
     const [content = ""] = toolMessages(model);
-    expect(Buffer.byteLength(content)).toBe(64 * 1024);
-    expect(content).toBe("é".repeat(32 * 1024));
-    expect(events).toContainEqual(expect.objectContaining({ type: "tool-end", resultBytes: 64 * 1024 }));
+    const [, kept = "", note = ""] = /^(é+)(\n\[.*\])$/.exec(content) ?? [];
+    expect(note).toBe(`\n[The result was cut here: ${1_000_000 - Buffer.byteLength(kept)} bytes are left out.]`);
+    const bytes = Buffer.byteLength(content);
+    expect(bytes).toBeLessThanOrEqual(65_536);
+    expect(bytes).toBeGreaterThan(65_530);
+    expect(events).toContainEqual(expect.objectContaining({ type: "tool-end", resultBytes: bytes }));
   });
 
-  it.each<[string, () => unknown, string]>([
-    ["an error", () => Promise.reject(new Error("the table is locked")), "The tool failed: the table is locked"],
+  it.each<[string, () => unknown]>([
+    ["an error", () => Promise.reject(new Error(`row ${canary} is locked`))],
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- tools do this
-    ["a text", () => Promise.reject("oops"), "The tool failed"],
+    ["a text", () => Promise.reject(canary)],
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- tools do this
-    ["nothing", () => Promise.reject(undefined), "The tool failed"],
-    ["a long error", () => Promise.reject(new Error("x".repeat(1e6))), `The tool failed: ${"x".repeat(2_031)}`],
-  ])("is a failure that the model reads when it throws %s", async (_what, fail, expected) => {
+    ["nothing", () => Promise.reject(undefined)],
+    ["one of our errors", () => Promise.reject(new ProviderError(canary, { retryable: true, errorType: "503" }))],
+  ])("is a failure that the model hears of, without what was thrown, when it throws %s", async (_what, fail) => {
     const { output, model, events } = await runAgent(
       [calls(call("look")), done],
       [{ tool: recorded("look", fail).tool, effect: "read" }],
     );
     expect(output).toBe("done");
-    expect(toolMessages(model)).toEqual([expected]);
-    expect(events).toContainEqual(expect.objectContaining({ type: "tool-end", outcome: "failed" }));
+    expect(toolMessages(model)).toEqual(["The tool failed."]);
+    const end = { type: "tool-end", outcome: "failed", errorType: "tool_error" };
+    expect(events).toContainEqual(expect.objectContaining(end));
+    expect(JSON.stringify(events)).not.toContain(canary);
   });
 
   it("is not waited for beyond the step's timeout", async () => {

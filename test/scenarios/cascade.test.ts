@@ -33,7 +33,8 @@ function llm(model: ScriptedModel, spec: Partial<EndpointSpec> = {}): Endpoint {
 }
 
 function runtimeWith(endpoints: readonly Endpoint[], options: Partial<RuntimeOptions> = {}) {
-  return createRuntime({ catalog: createCatalog(endpoints), policy: defaultPolicy({ acceptAt: 0.8 }), ...options });
+  const policy = defaultPolicy({ acceptAt: 0.8 });
+  return createRuntime({ catalog: createCatalog(endpoints), policy, retry: { maxAttempts: 1 }, ...options });
 }
 
 async function observe<O>(runtime: ReturnType<typeof runtimeWith>, started: Graph<Ticket, O>) {

@@ -92,7 +92,14 @@ function open(sides: readonly Side[], { policy, ...options }: Options = {}) {
   const endpoints = sides.map(({ name, spec }, index) =>
     endpoint(name, { class: "slm", location: "on-prem", model: models[index]!.factory, ...spec }),
   );
-  const runtime = createRuntime({ catalog: createCatalog(endpoints), policy: defaultPolicy(policy), ...options });
+  // What these steps demand is about whom to ask next, not about asking the same again.
+  const once = { retry: { maxAttempts: 1 } };
+  const runtime = createRuntime({
+    catalog: createCatalog(endpoints),
+    policy: defaultPolicy(policy),
+    ...once,
+    ...options,
+  });
   const assertDone = () => models.forEach((model) => model.assertDone());
   return { runtime, models, assertDone };
 }

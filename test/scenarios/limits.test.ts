@@ -33,7 +33,8 @@ function place(name: string, model: ScriptedModel, spec: Partial<EndpointSpec> =
 }
 
 function runtimeWith(endpoints: readonly Endpoint[], options: Partial<RuntimeOptions> = {}) {
-  return createRuntime({ catalog: createCatalog(endpoints), policy: defaultPolicy(), ...options });
+  const policy = defaultPolicy();
+  return createRuntime({ catalog: createCatalog(endpoints), policy, retry: { maxAttempts: 1 }, ...options });
 }
 
 const empty = {};

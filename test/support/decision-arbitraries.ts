@@ -1,7 +1,7 @@
 /** Random catalogs, steps and people: everything that a decision may depend on, in every combination. */
 import fc from "fast-check";
 import type { Candidate } from "../../src/catalog/candidate.ts";
-import type { StepFacts } from "../../src/policy/facts.ts";
+import type { Exclusion, StepFacts } from "../../src/policy/facts.ts";
 import { complexityTiers } from "../../src/tiers/complexity.ts";
 import { makeClearance } from "../../src/tiers/clearance.ts";
 import { latencyBoundMs } from "../../src/tiers/demands.ts";
@@ -172,7 +172,7 @@ const someEndpoint = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...endpointNames) },
 );
 
-export const exclusionRule = fc.constantFrom("failed" as const, "rejected" as const, "budget" as const);
+export const exclusionRule = fc.constantFrom<Exclusion["rule"][]>("failed", "rejected", "budget", "unavailable");
 
 const answers = fc
   .tuple(fc.constantFrom(1, 29, 30, 100), ratio)
