@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 
 const completion = JSON.stringify({
   ...{ id: "chatcmpl-1", object: "chat.completion", created: 1, model: "m" },
-  choices: [{ index: 0, message: { role: "assistant", content: "ok" }, finish_reason: "stop" }],
+  choices: [{ index: 0, message: { role: "assistant", content: '{"answer":"ok"}' }, finish_reason: "stop" }],
   usage: { prompt_tokens: 10, completion_tokens: 1, total_tokens: 11 },
 });
 

@@ -6,7 +6,6 @@
  * alike. Bars: one decision at most 2 % of an invoke, the plan at most 20 invokes.
  * @module
  */
-import { fork } from "node:child_process";
 import { ChatOpenAI } from "@langchain/openai";
 import {
   createCatalog,
@@ -20,6 +19,7 @@ import {
   type StepFacts,
 } from "tierwise";
 import * as z from "zod";
+import { cpuUs, median, startServer } from "./measure.ts";
 
 const blocks = 15;
 const decisionsPerBlock = 2_000;
@@ -85,27 +85,6 @@ function longGraph(steps: number) {
     }),
   );
   return g.output(refs.at(-1)!);
-}
-
-/** CPU microseconds of this process for one call. */
-async function cpuUs(calls: number, call: () => unknown): Promise<number> {
-  const before = process.cpuUsage();
-  for (let done = 0; done < calls; done += 1) await call();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / calls;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
-/** A server in a process of its own, so that its work is not on our clock. */
-async function startServer() {
-  const child = fork(new URL("completion-server.ts", import.meta.url), {
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
-  const port = await new Promise<number>((resolve) => child.once("message", (message) => resolve(message as number)));
-  return { baseURL: `http://127.0.0.1:${port}/v1`, stop: () => child.kill() };
 }
 
 export async function run(): Promise<boolean> {

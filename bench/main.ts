@@ -8,6 +8,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(): boolean | Promise<
   embedded: () => import("./embedded.ts"),
   routing: () => import("./routing.ts"),
   decide: () => import("./decide.ts"),
+  overhead: () => import("./overhead.ts"),
 };
 
 const name = process.argv[2] ?? "";
