@@ -6,34 +6,170 @@
  * @module
  */
 
-/** Stable, append-only identifiers of everything that can go wrong. */
+/** Stable, append-only identifiers of everything that can go wrong: what each means, then what to do. */
 export type ErrorCode =
+  /**
+   * A graph is defined wrongly: an unknown option, a name twice, a reference to another graph, a schema that is not closed.
+   *
+   * `problems` lists every mistake with its path; each says what was expected.
+   */
   | "GRAPH_INVALID"
+  /**
+   * An endpoint is declared wrongly, or its client would make several requests for one attempt.
+   *
+   * Correct the endpoint that the message names.
+   */
   | "CATALOG_INVALID"
+  /**
+   * Options of a runtime, a run, a policy or a registry are wrong, or a run id is under way already.
+   *
+   * Correct the option that the message names; nothing was started.
+   */
   | "RUNTIME_INVALID"
+  /**
+   * Training rows or a stored embedded classifier cannot be read.
+   *
+   * Check the file against what `train` and `serialise` expect; a newer version may have written it.
+   */
   | "MODEL_DATA_INVALID"
+  /**
+   * The input of a run, or what a graph inside a step is handed, does not fit the schema.
+   *
+   * Correct the input; the message lists the paths. Nothing was called.
+   */
   | "INPUT_INVALID"
+  /**
+   * No endpoint of the catalog may receive the data and can do the work, or none takes requests now.
+   *
+   * Read the refused candidates and their rules in the message; add or clear an endpoint, or relax what the step demands. With
+   * `retryAfterMs`, come back then.
+   */
   | "NO_ELIGIBLE_ENDPOINT"
+  /**
+   * Only a person may answer or approve, and nobody who may see the data is wired.
+   *
+   * Wire `onHuman` with a sufficient clearance, or add an endpoint that may do the step.
+   */
   | "HUMAN_REQUIRED"
+  /**
+   * Data would have reached a model, tool, person or caller whose clearance does not cover its label.
+   *
+   * Clear the sink if it may see the data, send less, or lower the label with `redact`. Nothing was sent.
+   */
   | "PRIVACY_FLOW_DENIED"
+  /**
+   * A step sees data above the `privacy` that it declares.
+   *
+   * Raise `privacy`, or let the step read less.
+   */
   | "PRIVACY_TIER_EXCEEDED"
+  /**
+   * An action with an effect would have been steered by untrusted data.
+   *
+   * Pin the argument in code, bound it, have it approved, or accept it openly with `untrustedArguments`.
+   */
   | "PRIVACY_ACTION_UNTRUSTED"
+  /**
+   * A `redact` step lowers a label in a way that the rules forbid.
+   *
+   * Name only compartments that are there, and a level that is not above; see the rules of labels.
+   */
   | "PRIVACY_DECLASSIFY_ILLEGAL"
+  /**
+   * The runtime requires labels (`requireLabels`) and the graph declares none.
+   *
+   * Write `graph(name, { label })`.
+   */
   | "PRIVACY_LABEL_MISSING"
+  /**
+   * A cap of the run, of a step or of a shared account has no room for the worst case of the next call.
+   *
+   * `details` name the scope and the dimension. Raise that cap, or lower `maxOutputTokens`.
+   */
   | "BUDGET_EXCEEDED"
+  /**
+   * The port of shared budgets failed or did not answer in time, so no call was made.
+   *
+   * Look after the store behind the port; the run can be started again.
+   */
   | "BUDGET_UNAVAILABLE"
+  /**
+   * The run took longer than `budget.durationMs`.
+   *
+   * Raise it, or look in the trace for what the time went into.
+   */
   | "DEADLINE_EXCEEDED"
+  /**
+   * The caller cancelled the run, or the runtime was shut down.
+   *
+   * `cause` holds the reason that the signal carried.
+   */
   | "RUN_CANCELLED"
+  /**
+   * One attempt took longer than the step's `timeoutMs`, or a stream was silent longer than `idleTimeoutMs`.
+   *
+   * Raise the limit if the model is that slow; add an endpoint to fall back to.
+   */
   | "ATTEMPT_TIMEOUT"
+  /**
+   * A model's server or client failed. `status`, `errorType`, `retryable` and `retryAfterMs` say how.
+   *
+   * Read `errorType`; a 401 wants a key, a 404 another model name, 429 patience or another endpoint.
+   */
   | "PROVIDER_ERROR"
+  /**
+   * An endpoint's queue is full, or its pause is longer than the step may wait.
+   *
+   * Answer 503 with `retryAfterMs`; raise `limits.concurrency` if the server can take more.
+   */
   | "BACKPRESSURE"
+  /**
+   * An endpoint failed several times in a row and is left alone for a moment.
+   *
+   * Look at `runtime.endpoints()`; add another endpoint that is cleared.
+   */
   | "CIRCUIT_OPEN"
+  /**
+   * The runtime was told to shut down and starts no run.
+   *
+   * Use another instance.
+   */
   | "SHUTTING_DOWN"
+  /**
+   * No endpoint of the ladder gave an answer that fits the schema and passes `validate`.
+   *
+   * Loosen the schema, describe it better in the prompt, or add a stronger endpoint.
+   */
   | "OUTPUT_INVALID"
+  /**
+   * A tool loop reached `maxTurns` or `maxRepairs`, or repeated itself.
+   *
+   * `details.rule` says which; look at the tool's results in the trace.
+   */
   | "TOOL_LOOP_LIMIT"
+  /**
+   * The code of a step, a prompt or a condition threw, or took too long.
+   *
+   * `cause` holds what was thrown.
+   */
   | "STEP_FAILED"
+  /**
+   * A mistake in Tierwise.
+   *
+   * Please report it with the message and the version.
+   */
   | "INTERNAL"
+  /**
+   * In a test: a scripted model was asked more, less or otherwise than its script says.
+   *
+   * Compare the script with the calls that the message counts.
+   */
   | "UNEXPECTED_CALL"
+  /**
+   * In a test: a recording cannot be read, or holds no answer for this request.
+   *
+   * Record again.
+   */
   | "RECORDING_INVALID";
 
 /** Plain facts about an error: ids, limits, counts. Never prompts, outputs or live objects. */

@@ -152,6 +152,7 @@ export type { Confidence, ConfidenceKind } from "./confidence/confidence.ts";
 
 export { createRuntime, type Runtime } from "./runtime/runtime.ts";
 export type { RuntimeOptions } from "./runtime/runtime-options.ts";
+export type { TelemetryOptions } from "./runtime/telemetry-options.ts";
 export { memoryBudgets } from "./runtime/budget/memory-budgets.ts";
 export type { AccountWindow, SharedAccount } from "./runtime/budget/account-window.ts";
 export type { Amounts, Caps, Dimension } from "./runtime/budget/amounts.ts";
@@ -199,6 +200,25 @@ export type {
   ToolStart,
 } from "./events/event.ts";
 export type { Clock } from "./common/clock.ts";
+
+export { exportRun, type ExportRunOptions } from "./traces/export-run.ts";
+export { formatTrace, printTrace, type FormatTraceOptions, type PrintTraceOptions } from "./traces/format-trace.ts";
+export type { OtlpAttribute, OtlpSpan, OtlpTraceRequest, OtlpValue } from "./traces/otlp.ts";
+export type {
+  Dropped,
+  RecordedAttributes,
+  RecordedEvent,
+  RecordedLink,
+  RecordedSpan,
+  RecordedTrace,
+  RecordedValue,
+} from "./traces/recorded-trace.ts";
+export {
+  traceRecorder,
+  type RunIdentity,
+  type TraceRecorder,
+  type TraceRecorderOptions,
+} from "./traces/trace-recorder.ts";
 
 export {
   pilotVerdict,

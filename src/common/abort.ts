@@ -11,39 +11,62 @@ export interface Scope {
 }
 
 export function openScope(parent: AbortSignal, timeoutMs: number, clock: Clock): Scope {
-  const controller = new AbortController();
-  let timedOut = false;
-  const follow = (): void => controller.abort(parent.reason);
-  const fire = (): void => {
-    timedOut = true;
-    controller.abort(new DOMException("timed out", "TimeoutError"));
-  };
-  const dueMs = clock.nowMs() + timeoutMs;
-  let excludedMs = 0;
-  let released = false;
-  let cancelTimer = clock.setTimer(timeoutMs, fire);
-  if (parent.aborted) follow();
-  else parent.addEventListener("abort", follow, { once: true });
-  return {
-    signal: controller.signal,
-    timedOut: () => timedOut,
-    async excluding(wait) {
-      const sinceMs = clock.nowMs();
-      cancelTimer();
-      try {
-        return await untilAborted(wait, controller.signal);
-      } finally {
-        const nowMs = clock.nowMs();
-        excludedMs += nowMs - sinceMs;
-        if (!released) cancelTimer = clock.setTimer(dueMs + excludedMs - nowMs, fire);
-      }
-    },
-    release() {
-      released = true;
-      cancelTimer();
-      parent.removeEventListener("abort", follow);
-    },
-  };
+  return new TimedScope(parent, timeoutMs, clock);
+}
+
+class TimedScope implements Scope {
+  readonly #parent: AbortSignal;
+  readonly #clock: Clock;
+  readonly #controller = new AbortController();
+  #dueMs: number;
+  #timedOut = false;
+  #released = false;
+  #cancelTimer: () => void;
+
+  constructor(parent: AbortSignal, timeoutMs: number, clock: Clock) {
+    this.#parent = parent;
+    this.#clock = clock;
+    this.#dueMs = clock.nowMs() + timeoutMs;
+    this.#cancelTimer = clock.setTimer(timeoutMs, () => this.#fire());
+    if (parent.aborted) this.handleEvent();
+    else parent.addEventListener("abort", this, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Of the parent: it is its listener. */
+  handleEvent(): void {
+    this.#controller.abort(this.#parent.reason);
+  }
+
+  timedOut(): boolean {
+    return this.#timedOut;
+  }
+
+  async excluding<T>(wait: Promise<T>): Promise<T> {
+    const sinceMs = this.#clock.nowMs();
+    this.#cancelTimer();
+    try {
+      return await untilAborted(wait, this.signal);
+    } finally {
+      const nowMs = this.#clock.nowMs();
+      this.#dueMs += nowMs - sinceMs;
+      if (!this.#released) this.#cancelTimer = this.#clock.setTimer(this.#dueMs - nowMs, () => this.#fire());
+    }
+  }
+
+  release(): void {
+    this.#released = true;
+    this.#cancelTimer();
+    this.#parent.removeEventListener("abort", this);
+  }
+
+  #fire(): void {
+    this.#timedOut = true;
+    this.#controller.abort(new DOMException("timed out", "TimeoutError"));
+  }
 }
 
 /** Resolves after `delayMs`. @throws the signal's reason as soon as it fires; neither way leaves a timer or listener behind */

@@ -24,6 +24,11 @@ export function anonymised(port: ModelPort, endpoint: string, anonymiser: Anonym
       const outcome = outcomeOf(request);
       return port.requestBytes("request" in outcome ? outcome.request : request);
     },
+    sent: (request) => {
+      const outcome = outcomeOf(request);
+      if (!("request" in outcome)) return undefined;
+      return port.sent === undefined ? outcome.request : port.sent(outcome.request);
+    },
     call: async (request, signal, streaming) => {
       const outcome = outcomeOf(request);
       if ("request" in outcome) return port.call(outcome.request, signal, streaming);

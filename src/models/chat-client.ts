@@ -15,6 +15,7 @@ export interface ChatClient extends ChatModelLike {
   readonly maxOutputTokens?: number;
   readonly numPredict?: number;
   readonly logprobs?: boolean;
+  readonly temperature?: number;
   /** What `withConfig` bound. */
   readonly defaultOptions?: unknown;
   readonly _getModelInstance?: unknown;
@@ -105,8 +106,14 @@ export function limitOf(client: ChatClient): number | undefined {
 }
 
 /** What a client talks to, as far as it shows; the endpoint's own name where it names no model. */
-export function targetOf(endpoint: Endpoint, client: ChatClient): Pick<ModelPort, "model" | "server"> {
-  return { model: client.model ?? client.modelName ?? endpoint.name, server: serverOf(client) };
+export function targetOf(endpoint: Endpoint, client: ChatClient): Pick<ModelPort, "model" | "temperature" | "server"> {
+  const model = client.model ?? client.modelName ?? endpoint.name;
+  return { model, temperature: temperatureOf(client), server: serverOf(client) };
+}
+
+function temperatureOf({ temperature, lc_kwargs: given }: ChatClient): number | undefined {
+  const found = temperature ?? given?.["temperature"];
+  return typeof found === "number" && Number.isFinite(found) ? found : undefined;
 }
 
 function serverOf(client: ChatClient): ModelPort["server"] {

@@ -23,6 +23,7 @@ export function openChatModel(endpoint: Endpoint, clock: Clock = systemClock): M
     capabilities,
     streams: typeof first.stream === "function",
     requestBytes: (request) => chatBytes(toChat(request)),
+    sent: toChat,
     call: async (request, signal, streaming) => {
       const { maxOutputTokens, kind } = request;
       const client = build(maxOutputTokens, kind === "classify" && capabilities.logprobs, streaming !== undefined);

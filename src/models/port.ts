@@ -79,12 +79,16 @@ export interface ModelPort {
   readonly provider: string;
   /** For spans: `gen_ai.request.model`. */
   readonly model: string;
+  /** For spans: `gen_ai.request.temperature`; `undefined` where the client does not show it. */
+  readonly temperature?: number | undefined;
   readonly server: { readonly address: string; readonly port: number } | undefined;
   readonly capabilities: Capabilities;
   /** Size of what would be sent, in UTF-8 bytes: what a budget reserves as tokens. */
   requestBytes(request: ModelRequest): number;
   /** Whether answers can come in pieces. */
   readonly streams: boolean;
+  /** The request as it leaves the process, for spans; `undefined` where nothing would be sent. @default the request itself */
+  sent?(request: ModelRequest): ModelRequest | undefined;
   /**
    * One request. With `streaming`, a chat model's answer is handed on in pieces while it comes, and in one piece where its
    * client cannot stream; the reply is the whole answer all the same. What `onText` throws is passed on.

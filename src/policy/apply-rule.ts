@@ -9,14 +9,17 @@ export interface AppliedRule extends Pick<ReadOutcome, "flags" | "assignments"> 
   readonly refused: readonly Refusal[];
   readonly obligations: readonly RuleObligation[];
   readonly remaining: readonly Candidate[];
+  /** Whether it removed or ordered anybody. */
+  readonly hasSay: boolean;
 }
 
 /** Names that the rule was not shown are ignored, in everything that it says. */
 export function applyRule(rule: Rule, candidates: readonly Candidate[], facts: StepFacts): AppliedRule {
   const { removed, order, flags, obligations, assignments } = outcomeOf(rule, candidates, facts);
   const kept = obligations.length === 0 ? obligations : obligations.flatMap((one) => onShown(one, candidates));
+  const hasSay = removed.length > 0 || order.length > 0;
   if (removed.length === 0)
-    return { flags, assignments, obligations: kept, refused: [], remaining: inOrder(candidates, order) };
+    return { flags, assignments, obligations: kept, refused: [], remaining: inOrder(candidates, order), hasSay };
   const reasons = new Map(removed.map(({ endpoint, reason }) => [endpoint, reason]));
   const refused: Refusal[] = [];
   const remaining: Candidate[] = [];
@@ -27,7 +30,7 @@ export function applyRule(rule: Rule, candidates: readonly Candidate[], facts: S
     else refused.push(Object.freeze({ endpoint: name, rule: rule.name, reason }));
   }
   refused.sort(byEndpoint);
-  return { flags, assignments, obligations: kept, refused, remaining: inOrder(remaining, order) };
+  return { flags, assignments, obligations: kept, refused, remaining: inOrder(remaining, order), hasSay };
 }
 
 /** The order in which refusals are listed, so that the catalog's does not matter. */

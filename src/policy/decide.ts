@@ -30,12 +30,14 @@ export function decide(policy: Policy, candidates: readonly Candidate[], facts: 
   const passed = candidates.filter((candidate) => passes(candidate, facts, refused)).map(frozen);
   refused.sort(byEndpoint);
   let remaining: readonly Candidate[] = passed;
+  let decidedBy = refused.at(-1)?.rule ?? "none";
   for (const rule of policy.rules) {
     const applied = applyRule(rule, remaining, shown);
     for (const refusal of applied.refused) refused.push(refusal);
     for (const flag of applied.flags) flags.push(flag);
     for (const obligation of applied.obligations) asked.push(obligation);
     for (const assignment of applied.assignments) assignments.push(assignment);
+    if (applied.hasSay) decidedBy = rule.name;
     remaining = applied.remaining;
   }
   const acceptAt = facts.acceptAt ?? (facts.kind === "classify" ? policy.routeAt : policy.acceptAt);
@@ -53,6 +55,7 @@ export function decide(policy: Policy, candidates: readonly Candidate[], facts: 
     ...(facts.role === undefined ? undefined : { role: facts.role }),
     ladder: Object.freeze(ladder),
     refused: Object.freeze(refused),
+    decidedBy,
     flags: Object.freeze(flags),
     acceptAt,
     escalation: facts.escalation ?? "allowed",

@@ -70,6 +70,8 @@ export interface Decision {
    * their order; whom one of them refused is listed by name, whatever the order of the catalog.
    */
   readonly refused: readonly Refusal[];
+  /** The last rule that removed or ordered anybody, by its name; without one the last gate that refused, else `none`. */
+  readonly decidedBy: string;
   readonly flags: readonly string[];
   /** Confidence from which an answer is accepted, 0 to 1. */
   readonly acceptAt: number;

@@ -141,8 +141,8 @@ describe("as JSON, a decision", () => {
     expect(JSON.parse(text)).toEqual(placed);
     expect(text).toBe(JSON.stringify(placed, null, 2));
     expect(Object.keys(JSON.parse(text) as Decision)).toEqual([
-      ...["step", "policy", "class", "label", "ladder", "refused", "flags", "acceptAt", "escalation"],
-      ...["obligations", "assignments", "estimate", "reason", "id"],
+      ...["step", "policy", "class", "label", "ladder", "refused", "decidedBy", "flags", "acceptAt"],
+      ...["escalation", "obligations", "assignments", "estimate", "reason", "id"],
     ]);
   });
 });

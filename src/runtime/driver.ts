@@ -25,7 +25,7 @@ import { budgetOf, openStepBudget } from "./budget/reserve-call.ts";
 import { Scheduler, type Action } from "./scheduler.ts";
 import { deadlineExceeded, needValues, sourceValue, stepOf, type Session } from "./session.ts";
 import type { StepWork } from "./step-work.ts";
-import { endStepTrace, startStepTrace } from "./trace-step.ts";
+import { endStepTrace, measureStep, startStepTrace } from "./trace-step.ts";
 
 /** How a run ended, before it is turned into a result. */
 export type Conclusion =
@@ -221,8 +221,6 @@ export class Driver {
     const { session } = frame;
     const trace = startStepTrace(session, step);
     const startedMs = session.services.clock.nowMs();
-    session.stepStartedMs.set(step.name, startedMs);
-    session.counts.executed += 1;
     openStepBudget(session, step);
     const program = programFor(session, step);
     const base = { frame, step, program, trace, startedMs };
@@ -317,9 +315,13 @@ export class Driver {
     const error = ending.type === "failed" || ending.type === "recovered" ? ending.error : undefined;
     if (step.kind === "classify" && step.endorse !== undefined && ending.type === "value")
       events.emit({ type: "endorsed", step: step.name, what: "label", reason: step.endorse.reason });
-    if (outcome !== "completed") counts.failed += 1;
-    endStepTrace(session, { step, trace, outcome, error });
+    const isCached = ending.type === "value" && ending.isCached === true;
+    counts[isCached ? "cached" : "executed"] += 1;
+    if (outcome === "failed") counts.failed += 1;
+    endStepTrace(session, { step, trace, outcome, isCached, error });
     const durationMs = services.clock.nowMs() - startedMs;
+    if ("complexity" in step) noteDuration(session, step.name, durationMs);
+    measureStep(session, { step, outcome, error, durationMs });
     const costUsd = picoToUsd(ledger.cost(step.name));
     events.emit({ type: "step-end", step: step.name, outcome, durationMs, costUsd });
     if (ending.type === "recovered")
@@ -395,12 +397,16 @@ function frameOver(session: Session, parent: Frame["parent"], release: () => voi
   return { session, scheduler, running: new Map(), parent, release, failure: undefined, isOver: false };
 }
 
+/** For the report of the run; the items of a list together. */
+function noteDuration({ stepMs, runTrace }: Session, name: string, durationMs: number): void {
+  if (!runTrace.isRecording) return;
+  const under = staticName(name);
+  stepMs.set(under, (stepMs.get(under) ?? 0) + durationMs);
+}
+
 /** What is kept by a step's name while it runs; a list of ten thousand items must not keep ten thousand of them. */
 function forget(session: Session, name: string): void {
-  session.stepTraces.delete(name);
-  session.stepStartedMs.delete(name);
-  session.stepBudgets.delete(name);
-  session.announced.delete(name);
+  session.runningSteps.delete(name);
   session.ledger.close(name, staticName(name));
 }
 

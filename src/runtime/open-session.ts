@@ -2,7 +2,9 @@ import { context as contextApi, type Tracer } from "@opentelemetry/api";
 import { InputError } from "../errors.ts";
 import type { GraphDefinition, StepDefinition } from "../graph/definition.ts";
 import type { Policy } from "../policy/policy.ts";
+import { noMetrics } from "../telemetry/metrics.ts";
 import { RunTrace } from "../telemetry/run-trace.ts";
+import { plainTrace } from "../telemetry/trace-settings.ts";
 import { capsOf } from "./budget/amounts.ts";
 import { Budget } from "./budget/budget.ts";
 import { Ledger } from "./budget/ledger.ts";
@@ -29,8 +31,13 @@ export function openSession(graph: GraphDefinition, opening: Opening): Session {
   const { budget, durationMs, tags } = options;
   const parsed = parseInput(graph, input);
   const facts = { runId, graph: graph.name, graphVersion: graph.version, labelled: graph.labelled };
+  const { conversationId } = options;
   const events = new RunEvents(runId, clock);
-  const runTrace = new RunTrace(tracer, facts, contextApi.active());
+  const runTrace = new RunTrace(
+    tracer,
+    { ...facts, conversationId, settings: services.telemetry ?? plainTrace },
+    contextApi.active(),
+  );
   return {
     runId,
     graph,
@@ -39,23 +46,22 @@ export function openSession(graph: GraphDefinition, opening: Opening): Session {
     policy,
     services,
     budget: new Budget(capsOf(budget)),
-    stepBudgets: new Map(),
     shared: shared && new SharedAccounts(shared, { runId, clock, events }),
     ledger: new Ledger(),
     events,
     trace: runTrace,
     runTrace,
-    stepTraces: new Map(),
-    announced: new Map(),
+    runningSteps: new Map(),
+    metrics: services.metrics?.ofRun(graph.name) ?? noMetrics,
     toolCalls: { count: 0 },
-    stepStartedMs: new Map(),
     tags,
     abort: new AbortController(),
     callerClearance: graph.callerClearance,
     startedMs: clock.nowMs(),
     deadlineMs: clock.nowMs() + durationMs,
     frames: new Map(),
-    counts: { executed: 0, skipped: 0, failed: 0 },
+    counts: { executed: 0, skipped: 0, cached: 0, failed: 0 },
+    stepMs: new Map(),
     settled: new Map(),
   };
 }

@@ -7,6 +7,7 @@ import type { Decision } from "../policy/decision.ts";
 import { assertFlow } from "./assert-flow.ts";
 import { attemptModel } from "./model-call/attempts.ts";
 import type { Work } from "./engine.ts";
+import { staticName } from "./frame.ts";
 import { dispatchTool } from "./tool-call/dispatch-tool.ts";
 import { fulfil } from "./model-call/fulfil.ts";
 import { idempotencyKey } from "./tool-call/idempotency-key.ts";
@@ -53,7 +54,7 @@ function runCode(session: Session, step: CodeStep | RedactStep, key: string): un
     assertFlow({ step: step.name, label, sink: "its code (accepts)", clearance: step.accepts });
   }
   const call = new CodeCall(session, step, key);
-  const span = session.stepTraces.get(step.name)?.span;
+  const span = session.runningSteps.get(step.name)?.trace.span;
   const start = (): unknown => step.run(values, call);
   return call.finish(() => (span === undefined ? start() : span.run(start)));
 }
@@ -141,7 +142,7 @@ function redact(session: Session, step: RedactStep, from: unknown): unknown {
 async function callModel(session: Session, step: PlacedStep, work: ModelWork["input"]): Promise<ModelResult> {
   const { policy, services } = session;
   const decision = decide(policy, currentCandidates(services), stepFacts(session, step, work));
-  if (isNews(work, session.announced.get(step.name), decision)) announce(session, step.name, decision);
+  if (isNews(work, session.runningSteps.get(step.name)?.announced, decision)) announce(session, step.name, decision);
   const result = await ask(session, { step, work, decision });
   fulfil(session, { step: step.name, decision, excluded: work.excluded, result });
   return result;
@@ -191,8 +192,10 @@ function isNews(
 
 /** By the path of the step, which a decision does not know: it is the same for every item of a list. */
 function announce(session: Session, step: string, decision: Decision): void {
-  session.announced.set(step, decision);
-  session.stepTraces.get(step)?.decided(decision);
+  const running = session.runningSteps.get(step);
+  if (running !== undefined) running.announced = decision;
+  running?.trace.decided(decision);
+  session.metrics.decided(() => staticName(step), decision.class);
   session.events.emit({ type: "policy-decision", step, decision });
 }
 
@@ -202,9 +205,10 @@ async function askHuman(session: Session, { step, ask: kind, prompt, label }: Hu
     throw new TierwiseError("INTERNAL", `step "${step}" was sent to a person, and none is wired`);
   assertFlow({ step, label, sink: "a person (onHuman)", clearance: human.clearance });
   session.events.emit({ type: "human-asked", step, label });
+  session.runTrace.interrupted({ step, kind });
   const { signal } = session.abort;
   signal.throwIfAborted();
   const ask = async (): Promise<unknown> => human.ask({ runId: session.runId, kind, step, label, prompt, signal });
-  const span = session.stepTraces.get(step)?.span;
+  const span = session.runningSteps.get(step)?.trace.span;
   return untilAborted(span === undefined ? ask() : span.run(ask), signal);
 }

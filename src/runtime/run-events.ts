@@ -18,7 +18,7 @@ interface Reader {
  */
 export class RunEvents {
   readonly #emitter = new EventEmitter();
-  readonly #readers = new Set<Reader>();
+  #readers: readonly Reader[] = [];
   readonly #runId: string;
   readonly #clock: Clock;
   #ended = false;
@@ -34,7 +34,7 @@ export class RunEvents {
   emit(event: NewEvent): void {
     // Events that nobody reads cost nothing but this question.
     const isHeard =
-      this.#readers.size > 0 || this.#emitter.listenerCount(event.type) + this.#emitter.listenerCount("*") > 0;
+      this.#readers.length > 0 || this.#emitter.listenerCount(event.type) + this.#emitter.listenerCount("*") > 0;
     if (isHeard) this.#deliver(event);
     if (event.type === "run-end") this.#end();
   }
@@ -72,11 +72,11 @@ export class RunEvents {
 
   iterate(): AsyncIterableIterator<RunEvent> {
     const reader: Reader = { buffer: [], waiting: [], done: this.#ended };
-    if (!this.#ended) this.#readers.add(reader);
+    if (!this.#ended) this.#readers = [...this.#readers, reader];
     const detach = (): Promise<IteratorResult<RunEvent>> => {
       reader.done = true;
       reader.buffer.length = 0;
-      this.#readers.delete(reader);
+      this.#readers = this.#readers.filter((other) => other !== reader);
       wake(reader);
       this.#release();
       return Promise.resolve({ done: true, value: undefined });
@@ -102,7 +102,7 @@ export class RunEvents {
       reader.done = true;
       wake(reader);
     }
-    this.#readers.clear();
+    this.#readers = [];
   }
 
   #release(): void {

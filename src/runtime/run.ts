@@ -19,6 +19,8 @@ export type EventOf<K extends RunEvent["type"]> = Extract<RunEvent, { type: K }>
 /** A run that was admitted. Iterate it for its events, await `result` for its outcome. */
 export interface Run<O> extends AsyncIterable<RunEvent> {
   readonly id: string;
+  /** Of the run span, also of a run that fails; all zeros without an OpenTelemetry SDK. */
+  readonly traceId: string;
   /** Rejects with a `TierwiseError` when the run fails, is cancelled, is denied or runs out of money, tokens, calls or time. */
   readonly result: Promise<RunResult<O>>;
   /** The books as they stand, also after a failure. */
@@ -45,6 +47,11 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Your id for the run, unique in the engine. @default a random UUID */
   readonly runId?: string;
+  /**
+   * Your id of the conversation that the run is part of, 1 to 128 letters, digits and `_ . : -`. It is recorded on the run's
+   * span, so it must tell nobody who it is. @default none
+   */
+  readonly conversationId?: string;
 }
 
 /** What a plan is made for. */

@@ -1,5 +1,4 @@
 import type { KeyObject } from "node:crypto";
-import type { TracerProvider } from "@opentelemetry/api";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Clock } from "../common/clock.ts";
 import { show } from "../common/names.ts";
@@ -9,6 +8,7 @@ import { capOptions, readCaps } from "../graph/read-budget.ts";
 import type { StepBudget } from "../graph/types/steps.ts";
 import type { Policy } from "../policy/policy.ts";
 import { isPolicySource, type PolicySource } from "../policy/policy-source.ts";
+import type { TraceSettings } from "../telemetry/trace-settings.ts";
 import { makeClearance, type ClearanceSpec } from "../tiers/clearance.ts";
 import { labelMistake } from "../tiers/label.ts";
 import { readBudgetsOptions, type BudgetsOptions } from "./budget/budgets-options.ts";
@@ -17,17 +17,14 @@ import { macKeyRule, readMacKey } from "./tool-call/idempotency-key.ts";
 import { readRetryOptions, type RetryOptions } from "./model-call/retry-options.ts";
 import type { RunOptions } from "./run.ts";
 import type { HumanPort, HumanRequest } from "./session.ts";
+import { readTelemetryOptions, type TelemetryOptions } from "./telemetry-options.ts";
 
 export interface RuntimeOptions {
   readonly catalog: Catalog;
   /** One for all runs, or a source such as a registry that is asked when a run starts; a run keeps its policy. */
   readonly policy: Policy | PolicySource;
-  readonly telemetry?: {
-    /** Prompts and outputs are never recorded; recording them under a clearance is not built yet. @default "off" */
-    readonly content?: "off";
-    /** @default the global one that the host registered */
-    readonly tracerProvider?: TracerProvider;
-  };
+  /** What spans say and where they go. @default spans without content, to the provider that the host registered */
+  readonly telemetry?: TelemetryOptions;
   /** A person who answers where no endpoint may. Without one such a step is refused. */
   readonly onHuman?: {
     /** @default "public" */
@@ -85,6 +82,7 @@ export interface CheckedRuntimeOptions {
   readonly retry: Required<RetryOptions>;
   readonly macKey: KeyObject;
   readonly budgets: Required<BudgetsOptions> | undefined;
+  readonly telemetry: TraceSettings;
 }
 
 /** @throws {DefinitionError} with every mistake at once */
@@ -102,9 +100,7 @@ export function checkRuntimeOptions(
   const policy = reader.get("policy") as Partial<Policy> | undefined;
   if (!Array.isArray(policy?.rules) && !isPolicySource(policy))
     reader.mistake("policy", `expected a policy such as defaultPolicy(), or a registry, found ${show(policy)}`);
-  const telemetry = new OptionReader(reader.get("telemetry") ?? {}, "runtime.telemetry", report);
-  telemetry.only(["content", "tracerProvider"]);
-  telemetry.oneOf("content", ["off"], "off");
+  const telemetry = readTelemetryOptions(reader.get("telemetry"), report);
   for (const name of ["requireLabels", "feedback"]) {
     const found = reader.get(name);
     if (found !== undefined && typeof found !== "boolean")
@@ -121,7 +117,7 @@ export function checkRuntimeOptions(
     problems.push({ code: "RUNTIME_INVALID", path: `environment.${name}`, message: why });
   if (problems.length > 0 || macKey === undefined)
     throw new DefinitionError("createRuntime", problems, "RUNTIME_INVALID");
-  return { human, retry, macKey, budgets };
+  return { human, retry, macKey, budgets, telemetry };
 }
 
 function humanOf(found: unknown, report: Report): HumanPort | undefined {
@@ -140,6 +136,8 @@ const leakyVariables = [
   { name: "LANGSMITH_TRACING_V2", on: /^true$/i, effect: "LangChain posts every prompt to a tracing server" },
   { name: "LANGCHAIN_TRACING", on: /^true$/i, effect: "LangChain posts every prompt to a tracing server" },
   { name: "LANGCHAIN_TRACING_V2", on: /^true$/i, effect: "LangChain posts every prompt to a tracing server" },
+  { name: "LANGSMITH_OTEL_ENABLED", on: /^true$/i, effect: "LangChain copies every prompt into spans" },
+  { name: "LANGCHAIN_OTEL_ENABLED", on: /^true$/i, effect: "LangChain copies every prompt into spans" },
   { name: "LANGCHAIN_VERBOSE", on: /^true$/i, effect: "LangChain prints every prompt" },
   { name: "OPENAI_LOG", on: /^(debug|info)$/i, effect: "the OpenAI client prints requests" },
 ] as const;
@@ -157,6 +155,7 @@ export interface CheckedRunOptions {
   readonly budget: StepBudget;
   readonly durationMs: number;
   readonly tags: Readonly<Record<string, string>>;
+  readonly conversationId?: string | undefined;
 }
 
 /** @throws {DefinitionError} `RUNTIME_INVALID`, with every mistake at once */
@@ -165,7 +164,7 @@ export function checkRunOptions(options: RunOptions): CheckedRunOptions {
   const report: Report = (path, message) => void problems.push({ code: "RUNTIME_INVALID", path, message });
   const reader = new OptionReader(options, "run", report);
   // A misspelt cap would otherwise be no cap.
-  reader.only(["budget", "signal", "runId", "tags"]);
+  reader.only(["budget", "signal", "runId", "tags", "conversationId"]);
   const budget = new OptionReader(reader.get("budget") ?? {}, "run.budget", report);
   budget.only([...capOptions, "durationMs"]);
   const within = (key: string, [least, most]: readonly [number, number]): number | undefined => {
@@ -179,12 +178,19 @@ export function checkRunOptions(options: RunOptions): CheckedRunOptions {
   const signal = reader.get("signal") as Partial<AbortSignal> | null | undefined;
   if (signal !== undefined && typeof signal?.addEventListener !== "function")
     reader.mistake("signal", `expected an AbortSignal, found ${show(signal)}`);
-  const runId = reader.get("runId");
-  if (runId !== undefined && !(typeof runId === "string" && /^[\w.:-]{1,128}$/.test(runId)))
-    reader.mistake("runId", `expected 1 to 128 letters, digits and _ . : -, found ${show(runId)}`);
+  readId(reader, "runId");
+  const conversationId = readId(reader, "conversationId");
   const tags = tagsOf(reader);
   if (problems.length > 0) throw new DefinitionError("run options", problems, "RUNTIME_INVALID");
-  return { budget: caps, durationMs, tags };
+  return { budget: caps, durationMs, tags, conversationId };
+}
+
+/** Ids end up on spans, so they must not be able to hold a sentence. */
+function readId(reader: OptionReader, key: string): string | undefined {
+  const found = reader.get(key);
+  if (found === undefined || (typeof found === "string" && /^[\w.:-]{1,128}$/.test(found))) return found;
+  reader.mistake(key, `expected 1 to 128 letters, digits and _ . : -, found ${show(found)}`);
+  return undefined;
 }
 
 const maxTags = 16;

@@ -20,6 +20,7 @@ import { openModel } from "../models/open-model.ts";
 import type { Decision } from "../policy/decision.ts";
 import type { Policy } from "../policy/policy.ts";
 import { choosePolicy } from "../policy/policy-source.ts";
+import { Metrics } from "../telemetry/metrics.ts";
 import { Driver, runCancelled, type Conclusion } from "./driver.ts";
 import { EndpointGate } from "./gates/endpoint-gate.ts";
 import { EndpointMonitor, stepKey } from "./gates/endpoint-monitor.ts";
@@ -100,7 +101,7 @@ class LocalRuntime implements Runtime {
   readonly #live: LiveRuns;
   readonly #admitted = new WeakMap<Policy, WeakMap<GraphDefinition, Set<string>>>();
 
-  constructor(options: RuntimeOptions, { human, retry, macKey, budgets }: CheckedRuntimeOptions) {
+  constructor(options: RuntimeOptions, { human, retry, macKey, budgets, telemetry }: CheckedRuntimeOptions) {
     this.#options = options;
     this.#budgets = budgets;
     const clock = options.clock ?? systemClock;
@@ -113,7 +114,15 @@ class LocalRuntime implements Runtime {
       Object.freeze({ endpoint, capabilities: frozenCopy(ports.get(endpoint.name)!.capabilities) }),
     );
     const monitor = options.feedback === false ? undefined : new EndpointMonitor(clock);
-    const around = { clock, random, human, monitor, macKey };
+    const around = {
+      clock,
+      random,
+      human,
+      monitor,
+      macKey,
+      telemetry,
+      metrics: new Metrics(options.telemetry?.meterProvider),
+    };
     this.#services = { policy: options.policy, candidates, ports, gates, retry, ...around, memo: new MemoStore(clock) };
     this.#engine = options.engine ?? new InMemoryEngine(clock);
     void this.#engine.serve({
@@ -271,11 +280,12 @@ class LocalRuntime implements Runtime {
   }
 
   /** An engine that fails has failed the run: its spans and events end like those of any other. */
-  #conclusionOf({ runId, abort, stepTraces }: Session): Promise<Conclusion> {
+  #conclusionOf({ runId, abort, runningSteps }: Session): Promise<Conclusion> {
     return (this.#engine.result(runId) as Promise<Conclusion>).catch((cause: unknown) => {
       const error = new TierwiseError("INTERNAL", `run ${runId}: the engine failed; see cause`, { cause });
       abort.abort(error);
-      for (const { span } of stepTraces.values()) span.end();
+      // Steps inside others started after them, and a parent ends last.
+      for (const { trace: stepTrace } of [...runningSteps.values()].reverse()) stepTrace.span.end();
       return { outcome: "failed", error };
     });
   }
@@ -339,6 +349,7 @@ function follow(signal: AbortSignal | undefined, cancel: (reason: unknown) => vo
 function handleOf<O>(session: Session, result: Promise<RunResult<O>>, cancel: (reason?: unknown) => void): Run<O> {
   return {
     id: session.runId,
+    traceId: session.runTrace.traceId,
     result,
     ledger: () => session.ledger.snapshot(session.budget),
     on: (type: string, listener: (event: never) => void) => session.events.on(type, listener as never),

@@ -8,7 +8,9 @@ import type { ModelPort } from "../models/port.ts";
 import type { Decision } from "../policy/decision.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { PolicySource } from "../policy/policy-source.ts";
+import type { Metrics, RunMetrics } from "../telemetry/metrics.ts";
 import type { GraphTrace, RunTrace, StepTrace } from "../telemetry/run-trace.ts";
+import type { TraceSettings } from "../telemetry/trace-settings.ts";
 import type { Clearance } from "../tiers/clearance.ts";
 import type { Label } from "../tiers/label.ts";
 import type { Budget } from "./budget/budget.ts";
@@ -70,8 +72,23 @@ export interface Services {
   /** From 0 to 1, for jitter. */
   readonly random: () => number;
   readonly human: HumanPort | undefined;
+  /** What the host wants spans to say. */
+  readonly telemetry?: TraceSettings;
+  /** @default none are recorded */
+  readonly metrics?: Metrics;
   /** `undefined` where decisions depend on declarations only. */
   readonly monitor: EndpointMonitor | undefined;
+}
+
+/** What is known of a step while it runs. */
+export interface RunningStep {
+  readonly trace: StepTrace;
+  /** On the clock's monotonic scale. */
+  readonly startedMs: number;
+  /** `undefined` for a step that declares none. */
+  budget: Budget | undefined;
+  /** The decision that was announced last. */
+  announced: Decision | undefined;
 }
 
 /** A run while it is alive in this process. Only the driver writes `settled`; only dispatch writes budget and ledger. */
@@ -85,8 +102,6 @@ export interface Session {
   readonly services: Services;
   /** Of what surrounds the steps of this session: the run, or the step that runs its graph. */
   readonly budget: Budget;
-  /** By step, for those that declare one; shared by all graphs of the run. */
-  readonly stepBudgets: Map<string, Budget>;
   /** Budgets that other runs draw on, too. */
   readonly shared: SharedAccounts | undefined;
   readonly ledger: Ledger;
@@ -94,12 +109,11 @@ export interface Session {
   /** Of this session's graph; the run's own span is ended through `runTrace`. */
   readonly trace: GraphTrace;
   readonly runTrace: RunTrace;
-  readonly stepTraces: Map<string, StepTrace>;
-  /** By step, the decision that was announced last. */
-  readonly announced: Map<string, Decision>;
+  /** By step, from its start to its end; shared by all graphs of the run. */
+  readonly runningSteps: Map<string, RunningStep>;
+  /** Of the run, also inside its graphs. */
+  readonly metrics: RunMetrics;
   readonly toolCalls: { count: number };
-  /** By step, on the clock's monotonic scale. */
-  readonly stepStartedMs: Map<string, number>;
   /** For rules to read; never sent to a model or recorded. */
   readonly tags: Readonly<Record<string, string>>;
   /** Fires when the run is cancelled, fails or runs out of time. */
@@ -112,7 +126,9 @@ export interface Session {
   /** Sessions of graphs that run inside this run, by the path before their steps' names; shared by all of them. */
   readonly frames: Map<string, Session>;
   /** Shared by all graphs of the run. */
-  readonly counts: { executed: number; skipped: number; failed: number };
+  readonly counts: { executed: number; skipped: number; cached: number; failed: number };
+  /** Milliseconds that placed steps took, by their names without positions; only where the run is recorded. */
+  readonly stepMs: Map<string, number>;
   /** By step; a step that is not here has not settled. */
   readonly settled: Map<string, { readonly kind: "value"; readonly value: unknown } | { readonly kind: "skipped" }>;
 }

@@ -60,7 +60,7 @@ export function plannedFacts(step: PlacedStep, situation: Situation, circumstanc
 }
 
 export function stepFacts(session: Session, step: PlacedStep, situation: Situation): StepFacts {
-  const { graph, services, tags, stepStartedMs } = session;
+  const { graph, services, tags, runningSteps } = session;
   const circumstances: Circumstances = {
     moneyCapped: boundOn(session, step.name, "costUsd") !== undefined,
     tokensCapped: boundOn(session, step.name, "tokens") !== undefined,
@@ -70,7 +70,7 @@ export function stepFacts(session: Session, step: PlacedStep, situation: Situati
     observed: (asked) => services.monitor?.observed(stepKey(graph, asked)),
   };
   const facts = plannedFacts(step, situation, circumstances);
-  const spentMs = services.clock.nowMs() - (stepStartedMs.get(step.name) ?? services.clock.nowMs());
+  const spentMs = services.clock.nowMs() - (runningSteps.get(step.name)?.startedMs ?? services.clock.nowMs());
   const { maxLatencyMs } = step.demands;
   const left = maxLatencyMs === undefined ? {} : { latencyLeftMs: maxLatencyMs - spentMs };
   return Object.freeze({ ...facts, ...left, runId: session.runId, remainingMs: remainingMs(session) });

@@ -1,8 +1,7 @@
 import {
   context as contextApi,
-  diag,
   INVALID_SPAN_CONTEXT,
-  isSpanContextValid,
+  INVALID_SPANID,
   SpanStatusCode,
   trace,
   type Attributes,
@@ -12,6 +11,7 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import { ATTR_ERROR_TYPE } from "./semconv.ts";
+import { unharmed } from "./unharmed.ts";
 
 export interface SpanStart {
   readonly name: string;
@@ -53,8 +53,8 @@ export class OpenSpan {
     this.#span =
       unharmed(() => tracer.startSpan(name, { kind, attributes }, parent)) ??
       trace.wrapSpanContext(trace.getSpanContext(parent) ?? INVALID_SPAN_CONTEXT);
-    // Looking at ids costs a regular expression each, and a span that records has some.
-    const isSpan = this.#span.isRecording() || isSpanContextValid(this.#span.spanContext());
+    // Checking the form of ids costs a regular expression each; without an SDK they are all zeros.
+    const isSpan = this.#span.isRecording() || this.#span.spanContext().spanId !== INVALID_SPANID;
     this.context = isSpan ? trace.setSpan(parent, this.#span) : parent;
   }
 
@@ -89,14 +89,5 @@ export class OpenSpan {
     }
     this.#open = false;
     unharmed(() => this.#span.end());
-  }
-}
-
-function unharmed<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    diag.error("tierwise: the tracer provider threw", error);
-    return undefined;
   }
 }

@@ -11,12 +11,16 @@ import type { Complexity } from "../tiers/complexity.ts";
 import { formatLabel, type Label, type Privacy } from "../tiers/label.ts";
 import { OpenSpan, type SpanEnd, type SpanStart } from "./open-span.ts";
 import * as names from "./semconv.ts";
+import { plainTrace, type TraceSettings } from "./trace-settings.ts";
 
 export interface RunFacts {
   readonly runId: string;
   readonly graph: string;
   readonly graphVersion: string;
   readonly labelled: boolean;
+  readonly conversationId?: string | undefined;
+  /** @default spans of Tierwise alone, without content */
+  readonly settings?: TraceSettings;
 }
 
 export interface StepFactsForTrace {
@@ -27,6 +31,8 @@ export interface StepFactsForTrace {
   readonly item: number | undefined;
   readonly kind: string;
   readonly index: number;
+  /** Items of the list, of a map. */
+  readonly size: number | undefined;
   readonly label: Label;
   /** For steps that a policy places. */
   readonly placed: { readonly complexity: Complexity; readonly privacy: Privacy } | undefined;
@@ -41,6 +47,7 @@ export interface AttemptFacts {
   readonly server: { readonly address: string; readonly port: number } | undefined;
   readonly maxOutputTokens: number;
   readonly outputType: "text" | "json";
+  readonly temperature: number | undefined;
   /** The answer comes in pieces. */
   readonly stream: boolean;
 }
@@ -51,8 +58,23 @@ export interface ToolFacts {
   readonly effect: string;
 }
 
+/** A person who is asked. */
+export interface InterruptFacts {
+  readonly step: string;
+  readonly kind: "answer" | "approval" | "approve-tool";
+  readonly tool?: string;
+}
+
+/** A cap that is nearly used up. */
+export interface WarningFacts {
+  readonly dimension: string;
+  readonly scope: string;
+  readonly step: string | undefined;
+}
+
 /** Where the spans of a graph's steps go: below the run's, or below that of the step that runs the graph. */
 export interface GraphTrace {
+  /** Told on the span that the graph's steps stand below: a list may skip more steps than the SDK keeps events of one span. */
   skipped(step: string): void;
   /** @param facts asked only where somebody traces */
   step(facts: () => StepFactsForTrace): StepTrace;
@@ -64,10 +86,14 @@ export class RunTrace implements GraphTrace {
   /** `undefined` without an SDK: spans that nobody sees would double the cost of a step. */
   readonly #tracer: Tracer | undefined;
   readonly #runId: string;
+  readonly #settings: TraceSettings;
   readonly #span: OpenSpan;
+  /** Dimensions of budgets that were warned of. */
+  readonly #warned = new Set<string>();
 
   constructor(tracer: Tracer, facts: RunFacts, parent: Context) {
     this.#runId = facts.runId;
+    this.#settings = facts.settings ?? plainTrace;
     const attributes = {
       [names.ATTR_GEN_AI_OPERATION_NAME]: names.OPERATION_INVOKE_WORKFLOW,
       [names.ATTR_GEN_AI_AGENT_NAME]: facts.graph,
@@ -76,6 +102,7 @@ export class RunTrace implements GraphTrace {
       [names.ATTR_GRAPH_VERSION]: facts.graphVersion,
       [names.ATTR_RUN_SEGMENT]: 1,
       [names.ATTR_PRIVACY_LABELLED]: facts.labelled,
+      ...(facts.conversationId !== undefined && { [names.ATTR_GEN_AI_CONVERSATION_ID]: facts.conversationId }),
     };
     this.#span = new OpenSpan(
       tracer,
@@ -94,14 +121,41 @@ export class RunTrace implements GraphTrace {
     this.#span.event(names.EVENT_STEP_SKIPPED, { [names.ATTR_STEP_NAME]: step });
   }
 
+  get isRecording(): boolean {
+    return this.#span.isRecording;
+  }
+
+  interrupted({ step, kind, tool }: InterruptFacts): void {
+    this.#span.event(names.EVENT_INTERRUPT, {
+      [names.ATTR_STEP_NAME]: step,
+      [names.ATTR_INTERRUPT_KIND]: kind,
+      ...(tool !== undefined && { [names.ATTR_GEN_AI_TOOL_NAME]: tool }),
+    });
+  }
+
+  /** Once for each dimension: which of several caps it was first. */
+  budgetNearCap({ dimension, scope, step }: WarningFacts): void {
+    if (this.#warned.has(dimension)) return;
+    this.#warned.add(dimension);
+    this.#span.event(names.EVENT_BUDGET_WARNING, {
+      [names.ATTR_BUDGET_DIMENSION]: dimension,
+      [names.ATTR_BUDGET_SCOPE]: scope,
+      ...(step !== undefined && { [names.ATTR_STEP_NAME]: step }),
+    });
+  }
+
   step(facts: () => StepFactsForTrace): StepTrace {
-    return new StepTrace(this.#tracer, { runId: this.#runId, parent: this.#span.context }, facts);
+    return this.#stepBelow(this.#span.context, facts);
+  }
+
+  #stepBelow(parent: Context, facts: () => StepFactsForTrace): StepTrace {
+    return new StepTrace(this.#tracer, { runId: this.#runId, parent, settings: this.#settings }, facts);
   }
 
   below(step: StepTrace): GraphTrace {
     const nested: GraphTrace = {
       skipped: (name) => step.span.event(names.EVENT_STEP_SKIPPED, { [names.ATTR_STEP_NAME]: name }),
-      step: (facts) => new StepTrace(this.#tracer, { runId: this.#runId, parent: step.span.context }, facts),
+      step: (facts) => this.#stepBelow(step.span.context, facts),
       below: (inner) => this.below(inner),
     };
     return nested;
@@ -116,16 +170,21 @@ export class RunTrace implements GraphTrace {
 interface StepParent {
   readonly runId: string;
   readonly parent: Context;
+  readonly settings: TraceSettings;
 }
 
 export class StepTrace {
   readonly span: OpenSpan;
+  readonly settings: TraceSettings;
+  /** Milliseconds that its requests waited for a place at their endpoints. */
+  queueMs = 0;
   readonly #tracer: Tracer | undefined;
   /** What every span of the step carries. */
   #common: Attributes = {};
 
-  constructor(tracer: Tracer | undefined, { runId, parent }: StepParent, facts: () => StepFactsForTrace) {
+  constructor(tracer: Tracer | undefined, { runId, parent, settings }: StepParent, facts: () => StepFactsForTrace) {
     this.#tracer = tracer;
+    this.settings = settings;
     const start = (): SpanStart => {
       const told = facts();
       this.#common = { [names.ATTR_RUN_ID]: runId, [names.ATTR_STEP_NAME]: told.name };
@@ -144,10 +203,11 @@ export class StepTrace {
   }
 
   attempt(facts: AttemptFacts): OpenSpan {
+    const isOurs = this.settings.modelSpans === "tierwise";
     const start = (): SpanStart => ({
-      name: `chat ${facts.model}`,
-      kind: facts.endpoint.location === "in-process" ? SpanKind.INTERNAL : SpanKind.CLIENT,
-      attributes: { ...attemptAttributes(facts), ...this.#common },
+      name: `${isOurs ? "chat" : "attempt"} ${facts.model}`,
+      kind: isOurs && facts.endpoint.location !== "in-process" ? SpanKind.CLIENT : SpanKind.INTERNAL,
+      attributes: { ...this.#common, ...attemptAttributes(facts), ...(isOurs && requestAttributes(facts)) },
     });
     return new OpenSpan(this.#tracer, start, this.span.context);
   }
@@ -161,6 +221,7 @@ export class StepTrace {
         [names.ATTR_GEN_AI_TOOL_NAME]: name,
         [names.ATTR_GEN_AI_TOOL_TYPE]: "function",
         [names.ATTR_GEN_AI_TOOL_CALL_ID]: callId,
+        [names.ATTR_TOOL_ATTEMPT]: 1,
         [names.ATTR_TOOL_EFFECT]: effect,
         ...this.#common,
       },
@@ -169,9 +230,10 @@ export class StepTrace {
   }
 }
 
-function stepAttributes({ name, kind, index, label, placed, item }: StepFactsForTrace): Attributes {
+function stepAttributes({ name, kind, index, size, label, placed, item }: StepFactsForTrace): Attributes {
   return {
     ...(item !== undefined && { [names.ATTR_FANOUT_INDEX]: item }),
+    ...(size !== undefined && { [names.ATTR_FANOUT_SIZE]: size }),
     [names.ATTR_STEP_KIND]: kind,
     [names.ATTR_STEP_INDEX]: index,
     [names.ATTR_PRIVACY_LABEL]: formatLabel(label, label.integrity),
@@ -186,8 +248,8 @@ function stepAttributes({ name, kind, index, label, placed, item }: StepFactsFor
 
 function decisionAttributes(decision: Decision): Attributes {
   return {
-    [names.ATTR_POLICY_RULE]: decision.policy.name,
-    [names.ATTR_POLICY_VERSION]: decision.policy.version,
+    [names.ATTR_POLICY_RULE]: decision.decidedBy,
+    [names.ATTR_POLICY_VERSION]: `${decision.policy.name}@${decision.policy.version}`,
     [names.ATTR_POLICY_REASON]: decision.reason,
     [names.ATTR_POLICY_CLASS]: decision.class,
     [names.ATTR_POLICY_MODEL]: decision.ladder[0]?.endpoint ?? "",
@@ -201,16 +263,24 @@ function decisionAttributes(decision: Decision): Attributes {
   };
 }
 
-function attemptAttributes(facts: AttemptFacts): Attributes {
-  const { endpoint, server } = facts;
+/** What makes back ends count a span as a model call, so it stands on one of two spans of the same call only. */
+function requestAttributes(facts: AttemptFacts): Attributes {
+  const { server, temperature } = facts;
   return {
     [names.ATTR_GEN_AI_OPERATION_NAME]: names.OPERATION_CHAT,
     [names.ATTR_GEN_AI_PROVIDER_NAME]: facts.provider,
     [names.ATTR_GEN_AI_REQUEST_MODEL]: facts.model,
     [names.ATTR_GEN_AI_REQUEST_MAX_TOKENS]: facts.maxOutputTokens,
-    ...(facts.stream && { [names.ATTR_GEN_AI_REQUEST_STREAM]: true }),
+    ...(temperature !== undefined && { [names.ATTR_GEN_AI_REQUEST_TEMPERATURE]: temperature }),
+    [names.ATTR_GEN_AI_REQUEST_STREAM]: facts.stream,
     [names.ATTR_GEN_AI_OUTPUT_TYPE]: facts.outputType,
     ...(server && { [names.ATTR_SERVER_ADDRESS]: server.address, [names.ATTR_SERVER_PORT]: server.port }),
+  };
+}
+
+function attemptAttributes(facts: AttemptFacts): Attributes {
+  const { endpoint } = facts;
+  return {
     [names.ATTR_MODEL_ENDPOINT]: endpoint.name,
     [names.ATTR_MODEL_CLASS]: endpoint.class,
     [names.ATTR_MODEL_LOCATION]: endpoint.location,

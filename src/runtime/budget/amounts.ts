@@ -84,6 +84,17 @@ export function exceeded(
   return undefined;
 }
 
+/** The dimensions in which two sums together make at least so many percent of a cap; a cap of 0 has no share. */
+export function reached(caps: Caps, percent: number, [one, other]: readonly [Amounts, Amounts]): Dimension[] {
+  const isNear = (cap: bigint | number | undefined, used: bigint | number): boolean =>
+    cap !== undefined && BigInt(used) > 0n && BigInt(used) * 100n >= BigInt(cap) * BigInt(percent);
+  return [
+    ...(isNear(caps.picoUsd, one.picoUsd + other.picoUsd) ? (["costUsd"] as const) : []),
+    ...(isNear(caps.tokens, one.tokens + other.tokens) ? (["tokens"] as const) : []),
+    ...(isNear(caps.calls, one.calls + other.calls) ? (["calls"] as const) : []),
+  ];
+}
+
 /** A charge is never negative: nothing gives back more than was set aside. */
 export function charged({ picoUsd, tokens, calls }: Amounts): Amounts {
   if (picoUsd >= 0n && tokens >= 0 && calls >= 0) return { picoUsd, tokens, calls };

@@ -3,6 +3,7 @@ import {
   charged,
   exceeded,
   nothing,
+  reached,
   Sum,
   type Amounts,
   type BudgetBound,
@@ -27,6 +28,8 @@ interface Line {
   readonly queue: Set<Waiting>;
   /** Budgets that had no room for somebody in the queue. */
   readonly awaited: Set<Budget>;
+  /** What is set aside and not settled. */
+  readonly open: Set<Reservation>;
 }
 
 /** Whose budget it is: the run's own, or that of a step inside another. */
@@ -49,17 +52,21 @@ export class Budget {
   readonly #place: Place | undefined;
   readonly #settled = new Sum();
   readonly #reserved = new Sum();
-  readonly #open = new Set<Reservation>();
   /** This budget and those around it, the run's last. */
   readonly #chain: readonly Budget[];
-  /** Of the whole run. */
-  readonly #line: Line;
+  /** Of the whole run, with its own budget; made for the first call. */
+  #ownLine: Line | undefined;
 
   constructor(caps: Caps, place?: Place) {
     this.caps = caps;
     this.#place = place;
     this.#chain = place === undefined ? [this] : [this, ...place.outer.#chain];
-    this.#line = place === undefined ? { queue: new Set(), awaited: new Set() } : place.outer.#line;
+  }
+
+  get #line(): Line {
+    const run = this.#chain.at(-1)!;
+    run.#ownLine ??= { queue: new Set(), awaited: new Set(), open: new Set() };
+    return run.#ownLine;
   }
 
   get settled(): Amounts {
@@ -75,6 +82,13 @@ export class Budget {
     const { picoUsd, tokens } = this.#settled;
     const { picoUsd: capPico = picoUsd, tokens: capTokens = tokens } = this.caps;
     return { picoUsd: picoUsd > capPico ? picoUsd - capPico : 0n, tokens: Math.max(0, tokens - capTokens), calls: 0 };
+  }
+
+  /** Caps of this and the budgets around it of which so many percent are settled or reserved. */
+  near(percent: number): BudgetBound[] {
+    return this.#chain.flatMap((budget) =>
+      reached(budget.caps, percent, [budget.#settled, budget.#reserved]).map((dimension) => budget.#bound(dimension)),
+    );
   }
 
   /** The innermost of this and the budgets around it that caps the dimension. */
@@ -99,7 +113,7 @@ export class Budget {
 
   /** Ends a reservation with what the call really took. A second time is ignored. */
   settle(reservation: Reservation, taken: Amounts): void {
-    if (!this.#open.delete(reservation)) return;
+    if (!this.#line.open.delete(reservation)) return;
     const charge = charged(taken);
     for (const budget of this.#chain) {
       budget.#reserved.subtract(reservation.amounts);
@@ -141,7 +155,7 @@ export class Budget {
 
   #take(amounts: Amounts): Reservation {
     const reservation = Object.freeze({ amounts });
-    this.#open.add(reservation);
+    this.#line.open.add(reservation);
     for (const budget of this.#chain) budget.#reserved.add(amounts);
     return reservation;
   }

@@ -35,11 +35,15 @@ export interface LedgerTotals {
   readonly toolUsd: number;
   /** Counterfactual: every accepted answer from the dearest allowed endpoint, without cascade, and the same calls of tools. */
   readonly baselineUsd: number;
+  /** `baselineUsd` less `costUsd`, exactly; below 0 where the small models were asked in vain. */
+  readonly savedUsd: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly attempts: number;
   /** Attempts that a weak answer made necessary. */
   readonly escalations: number;
+  /** Requests to the endpoint that had just failed. */
+  readonly retries: number;
   /** Endpoints in the order they were asked, at most the first 100. */
   readonly endpoints: readonly string[];
   /** False when a price is unknown or a usage was estimated, missing or suspect. */
@@ -72,6 +76,8 @@ interface BudgetState {
 export class Ledger {
   readonly #total = new Account();
   readonly #steps = new Map<string, Account>();
+  /** Lists under way, where somebody asked for their totals. */
+  readonly #lists = new Map<string, Account>();
 
   record(entry: Entry): void {
     this.#total.add(entry);
@@ -83,11 +89,29 @@ export class Ledger {
     this.#account(step).addTool(cost);
   }
 
+  /** From here on what the items of a list take is added up for it, too, until `endList`. */
+  beginList(name: string): void {
+    this.#lists.set(name, new Account());
+  }
+
+  /** What the items of a list took together. */
+  endList(name: string): LedgerTotals {
+    const account = this.#lists.get(name) ?? new Account();
+    this.#lists.delete(name);
+    return account.totals(account.baseline);
+  }
+
+  /** Endpoints of a step in the order of escalation: a fallback takes the place of who failed, a retry adds nothing. */
+  escalationPath(step: string): readonly string[] {
+    return this.#steps.get(step)?.path ?? [];
+  }
+
   /** Books a step that is over under another name: the items of a list together. A name that stays is left alone. */
   close(name: string, under: string): void {
     const account = this.#steps.get(name);
     if (name === under || account === undefined) return;
     this.#steps.delete(name);
+    if (this.#lists.size > 0) this.#addToLists(name, account);
     this.#account(under).absorb(account);
   }
 
@@ -118,6 +142,12 @@ export class Ledger {
     });
   }
 
+  /** Every list that the step is inside of: its name before each position in its path. */
+  #addToLists(name: string, account: Account): void {
+    for (let end = name.lastIndexOf("["); end >= 0; end = name.lastIndexOf("[", end - 1))
+      this.#lists.get(name.slice(0, end))?.absorb(account);
+  }
+
   #account(step: string): Account {
     const account = this.#steps.get(step) ?? new Account();
     this.#steps.set(step, account);
@@ -136,6 +166,9 @@ class Account {
   #inputTokens = 0;
   #outputTokens = 0;
   #escalations = 0;
+  #retries = 0;
+  readonly path: string[] = [];
+  #lastEndpoint: string | undefined;
   #attempts = 0;
   readonly #endpoints: string[] = [];
   #complete = true;
@@ -154,6 +187,7 @@ class Account {
     this.#outputTokens += other.#outputTokens;
     this.#attempts += other.#attempts;
     this.#escalations += other.#escalations;
+    this.#retries += other.#retries;
     this.#list(other.#endpoints);
     this.#complete &&= other.#complete;
   }
@@ -173,8 +207,22 @@ class Account {
     this.#attempts += 1;
     this.#list([endpoint]);
     if (kind === "escalation") this.#escalations += 1;
+    if (kind === "retry") this.#retries += 1;
+    this.#follow(kind, endpoint);
     // An embedded model's token counts are estimates, but it costs exactly nothing.
     if (cost === undefined || (usageSource !== "provider" && cost > 0n)) this.#complete = false;
+  }
+
+  #follow(kind: AttemptKind, endpoint: string): void {
+    const { path } = this;
+    if (path.length === 0) path.push(endpoint);
+    else if (kind === "fallback" && path.at(-1) === this.#lastEndpoint) path[path.length - 1] = endpoint;
+    else if (kind === "escalation" && path.length < maxListedEndpoints) {
+      // The turns of a tool loop go elsewhere without a weak answer; the escalation starts from where the last one went.
+      if (path.at(-1) !== this.#lastEndpoint) path.push(this.#lastEndpoint!);
+      path.push(endpoint);
+    }
+    this.#lastEndpoint = endpoint;
   }
 
   addTool(cost: PicoUsd): void {
@@ -194,10 +242,12 @@ class Account {
       llmUsd: picoToUsd(this.#byClass.llm),
       toolUsd: picoToUsd(this.#tools + this.#closedTools),
       baselineUsd: picoToUsd(baseline),
+      savedUsd: picoToUsd(baseline - this.cost),
       inputTokens: this.#inputTokens,
       outputTokens: this.#outputTokens,
       attempts: this.#attempts,
       escalations: this.#escalations,
+      retries: this.#retries,
       endpoints: Object.freeze([...this.#endpoints]),
       complete: this.#complete,
     });

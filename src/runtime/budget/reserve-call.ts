@@ -2,6 +2,7 @@ import { capsOf, nothing, type Amounts, type BudgetBound, type Dimension } from 
 import type { StepDefinition } from "../../graph/definition.ts";
 import { Budget, type Reservation } from "./budget.ts";
 import { remainingMs, type Session } from "../session.ts";
+import { warnNearCap } from "./warn-near-cap.ts";
 import type { SharedAccounts, SharedReservation } from "./shared-accounts.ts";
 
 interface Shared {
@@ -35,12 +36,12 @@ export class CallReservation {
 export function openStepBudget(session: Session, step: StepDefinition): void {
   if (!("budget" in step) || step.budget === undefined) return;
   const place = { step: step.name, outer: session.budget };
-  session.stepBudgets.set(step.name, new Budget(capsOf(step.budget), place));
+  session.runningSteps.get(step.name)!.budget = new Budget(capsOf(step.budget), place);
 }
 
 /** The budget that a step draws on: its own, or that of what surrounds it. */
 export function budgetOf(session: Session, step: string): Budget {
-  return session.stepBudgets.get(step) ?? session.budget;
+  return session.runningSteps.get(step)?.budget ?? session.budget;
 }
 
 /** What caps the dimension, of all that a call of the step draws on. */
@@ -63,6 +64,7 @@ export async function reserveCall(
   const budget = budgetOf(session, step);
   const reservation = await budget.reserve(worst, signal);
   if ("scope" in reservation) return reservation;
+  warnNearCap(session, budget);
   const { shared: accounts } = session;
   if (accounts === undefined) return new CallReservation({ budget, reservation });
   let drawn: SharedReservation | BudgetBound | undefined;

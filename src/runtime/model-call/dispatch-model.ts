@@ -21,12 +21,21 @@ import { ProviderError, TierwiseError } from "../../errors.ts";
 import type { PlacedStep } from "../../graph/definition.ts";
 import type { ModelPort, ModelReply } from "../../models/port.ts";
 import type { OpenSpan } from "../../telemetry/open-span.ts";
-import { ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK } from "../../telemetry/semconv.ts";
+import { recordContent } from "../../telemetry/record-content.ts";
+import {
+  ATTR_GEN_AI_INPUT_MESSAGES,
+  ATTR_GEN_AI_OUTPUT_MESSAGES,
+  ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
+} from "../../telemetry/semconv.ts";
+import { plainTrace, type TraceSettings } from "../../telemetry/trace-settings.ts";
+import { join, type Label } from "../../tiers/label.ts";
 import { assertFlow } from "../assert-flow.ts";
-import { answerAttributes, costAttributes } from "./attempt-attributes.ts";
+import { answerAttributes, failureAttributes } from "./attempt-attributes.ts";
 import { nothing, type Amounts, type BudgetBound } from "../budget/amounts.ts";
 import type { EndpointGate } from "../gates/endpoint-gate.ts";
 import { stepKey, type EndedRequest } from "../gates/endpoint-monitor.ts";
+import { replyText, requestText } from "../content-text.ts";
+import { staticName } from "../frame.ts";
 import { evaluateReply, type Evaluation } from "./evaluate-reply.ts";
 import { tellsOfHealth, wasNotBilled } from "./failure-kinds.ts";
 import { boundOn, reserveCall, type CallReservation } from "../budget/reserve-call.ts";
@@ -88,7 +97,11 @@ function worstOf({ price }: Endpoint, bound: UsageBound): Amounts {
 async function throughGate(call: ModelCall, send: () => Promise<ModelResult>): Promise<ModelResult> {
   const { session, step, endpoint, gate } = call;
   if (gate === undefined) return send();
+  const { clock } = session.services;
+  const sinceMs = clock.nowMs();
   const place = await gate.enter(session.abort.signal, timeLeftMs(session, step));
+  const trace = session.runningSteps.get(step.name)?.trace;
+  if (trace !== undefined) trace.queueMs += clock.nowMs() - sinceMs;
   if (place instanceof ProviderError)
     return { type: "failed", endpoint: endpoint.name, error: ofStep(step, place), requests: 0 };
   let result: ModelResult | undefined;
@@ -125,7 +138,7 @@ class Attempt {
     this.#bound = bound;
     this.#reservation = reservation;
     this.#startedMs = session.services.clock.nowMs();
-    const trace = session.stepTraces.get(step.name);
+    const trace = session.runningSteps.get(step.name)?.trace;
     if (trace === undefined) throw new TierwiseError("INTERNAL", `step "${step.name}" has no span`);
     this.#span = trace.attempt({
       endpoint,
@@ -135,6 +148,7 @@ class Attempt {
       model: port.model,
       server: port.server,
       maxOutputTokens: work.request.maxOutputTokens,
+      temperature: port.temperature,
       outputType: work.request.kind === "chat" && work.request.schema !== undefined ? "json" : "text",
       stream: port.streams && step.kind !== "classify" && step.stream !== undefined,
     });
@@ -165,6 +179,7 @@ class Attempt {
     try {
       scope.signal.throwIfAborted();
       this.#sent = true;
+      this.#recordRequest();
       return await untilAborted(
         this.#span.run(() =>
           port.call(
@@ -183,8 +198,37 @@ class Attempt {
   }
 
   #onFirst(): void {
-    const afterMs = this.#call.session.services.clock.nowMs() - this.#startedMs;
-    this.#span.set({ [ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK]: afterMs / 1_000 });
+    const { session, port } = this.#call;
+    const afterMs = session.services.clock.nowMs() - this.#startedMs;
+    session.metrics.firstChunk(() => port, afterMs);
+    if (this.#settings.modelSpans === "tierwise")
+      this.#span.set({ [ATTR_GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK]: afterMs / 1_000 });
+  }
+
+  get #settings(): TraceSettings {
+    return this.#call.session.services.telemetry ?? plainTrace;
+  }
+
+  /** As it was sent: behind an anonymiser, and with what is told to models that take no schema. */
+  #recordRequest(): void {
+    const { work, port } = this.#call;
+    this.#record(ATTR_GEN_AI_INPUT_MESSAGES, work.label, () => {
+      const sent = port.sent === undefined ? work.request : port.sent(work.request);
+      return sent && requestText(sent);
+    });
+  }
+
+  /** An answer may hold all that was asked, and is what the step gives out; a turn that calls tools is no answer yet. */
+  #recordReply(reply: ModelReply): void {
+    const { session, step, work } = this.#call;
+    const output = reply.toolCalls.length > 0 ? undefined : session.graph.flows[step.name]?.output;
+    const label = output === undefined ? work.label : join(work.label, output);
+    this.#record(ATTR_GEN_AI_OUTPUT_MESSAGES, label, () => replyText(reply));
+  }
+
+  #record(attribute: string, label: Label, text: () => string | undefined): void {
+    const { modelSpans, content } = this.#settings;
+    if (modelSpans === "tierwise") recordContent(this.#span, content, { attribute, label, text });
   }
 
   #timeout(): ProviderError {
@@ -196,6 +240,7 @@ class Attempt {
   #answered(reply: ModelReply): ModelResult {
     const { session, step, acceptAt, endpoint } = this.#call;
     const checked = this.#usageOf(reply);
+    this.#recordReply(reply);
     let evaluation: Evaluation;
     try {
       evaluation = evaluateReply(step, reply, { values: needValues(session, step), acceptAt });
@@ -216,7 +261,12 @@ class Attempt {
     });
     this.#span.end(
       this.#span.isRecording
-        ? { attributes: answerAttributes(reply, evaluation, { endpoint, cost, checked, acceptAt }) }
+        ? {
+            attributes: answerAttributes(reply, evaluation, {
+              ...{ endpoint, cost, checked, acceptAt },
+              settings: this.#settings,
+            }),
+          }
         : {},
     );
     if (evaluation.accepted) {
@@ -251,9 +301,10 @@ class Attempt {
   /** Closes an attempt without an answer to judge; it is on the books like any other. */
   #endUnjudged(checked: CheckedUsage, errorType: string): void {
     const { session, endpoint } = this.#call;
-    const cost = this.#settle(checked, false);
+    const cost = this.#settle(checked, false, errorType);
     session.events.emit({ type: "attempt-error", ...this.#identity(), ...this.#charged(checked, cost), errorType });
-    this.#span.end({ errorType, attributes: costAttributes({ endpoint, cost, checked }) });
+    const charge = { endpoint, cost, checked, settings: this.#settings };
+    this.#span.end({ errorType, ...(this.#span.isRecording && { attributes: failureAttributes(errorType, charge) }) });
   }
 
   #usageOf(reply: ModelReply): CheckedUsage {
@@ -266,7 +317,7 @@ class Attempt {
     };
   }
 
-  #settle(checked: CheckedUsage, accepted: boolean): PicoUsd | undefined {
+  #settle(checked: CheckedUsage, accepted: boolean, errorType?: string): PicoUsd | undefined {
     const { session, step, work, endpoint, eligible } = this.#call;
     const { usage, source } = checked;
     const cost = endpoint.price === undefined ? undefined : chargeOf(checked, endpoint.price);
@@ -278,7 +329,18 @@ class Attempt {
     this.#reservation.settle({ picoUsd: cost ?? 0n, tokens: usage.inputTokens + usage.outputTokens, calls: 1 });
     const entry = { step: step.name, endpoint: endpoint.name, class: endpoint.class, usage, usageSource: source };
     session.ledger.record({ ...entry, kind: work.kind, cost, dearest, accepted });
+    this.#measure(checked, cost, errorType);
     return cost;
+  }
+
+  #measure(checked: CheckedUsage, cost: PicoUsd | undefined, errorType: string | undefined): void {
+    const { session, step, work, endpoint, port } = this.#call;
+    session.metrics.attempt(() => {
+      const { durationMs, costUsd, inputTokens, outputTokens } = this.#charged(checked, cost);
+      const { provider, model, server } = port;
+      const made = { step: staticName(step.name), class: endpoint.class, kind: work.kind };
+      return { ...made, provider, model, server, durationMs, inputTokens, outputTokens, costUsd, errorType };
+    });
   }
 
   #identity() {

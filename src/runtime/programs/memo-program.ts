@@ -1,6 +1,6 @@
 import type { EngineEvent } from "../engine.ts";
 import type { MemoWork } from "../step-work.ts";
-import { value, type Progress, type Settlement, type StepProgram } from "./program.ts";
+import type { Progress, Settlement, StepProgram } from "./program.ts";
 
 /**
  * A step whose result is kept by the content that it reads. Looking up and keeping are works like any other, so that what
@@ -23,7 +23,9 @@ export class MemoProgram implements StepProgram {
   next(event: EngineEvent): Progress {
     if (event.key === `${this.#step}#0/memo/get`) {
       const found = event.type === "done" ? (event.value as { readonly value: unknown } | undefined) : undefined;
-      return found === undefined ? this.#keep(this.#inner.begin()) : value(found.value);
+      return found === undefined
+        ? this.#keep(this.#inner.begin())
+        : { type: "value", value: found.value, isCached: true };
     }
     if (this.#kept !== undefined) return this.#kept;
     return this.#keep(this.#inner.next(event));

@@ -5,7 +5,8 @@ import type { StepWork } from "../step-work.ts";
 
 /** How a step ended. */
 export type Settlement =
-  { readonly type: "value"; readonly value: unknown } | { readonly type: "failed"; readonly error: TierwiseError };
+  | { readonly type: "value"; readonly value: unknown; /** Kept from an earlier run. */ readonly isCached?: boolean }
+  | { readonly type: "failed"; readonly error: TierwiseError };
 
 /** A graph to be run inside the step. */
 export interface Child {

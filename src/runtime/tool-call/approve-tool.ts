@@ -37,6 +37,7 @@ export async function isApproved(session: Session, { step, tool, callId, args, l
   for (const clearance of [human.clearance, approve.clearance ?? human.clearance])
     assertFlow({ step: step.name, label, sink, clearance });
   session.events.emit({ type: "human-asked", step: step.name, label, tool: tool.name });
+  session.runTrace.interrupted({ step: step.name, kind: "approve-tool", tool: tool.name });
   const { signal } = session.abort;
   signal.throwIfAborted();
   const common = { runId: session.runId, step: step.name, label, signal, tool: tool.name, effect };
@@ -47,7 +48,7 @@ export async function isApproved(session: Session, { step, tool, callId, args, l
     prompt: promptOf(tool, step, args),
   };
   const ask = async (): Promise<unknown> => human.ask({ kind: "approve-tool", ...question });
-  const span = session.stepTraces.get(step.name)?.span;
+  const span = session.runningSteps.get(step.name)?.trace.span;
   const answer = readApproval(await untilAborted(span === undefined ? ask() : span.run(ask), signal));
   if (answer === undefined) {
     const message = `step "${step.name}": onHuman answered the approval of tool "${tool.name}" with something else than true, false or { approved }`;

@@ -4,7 +4,11 @@ import { utf8Bytes } from "../../common/utf8.ts";
 import { toolResultLabel } from "../../graph/check/flow.ts";
 import type { AgentStep, BoundTool } from "../../graph/definition.ts";
 import type { OpenSpan } from "../../telemetry/open-span.ts";
+import { recordContent } from "../../telemetry/record-content.ts";
 import * as names from "../../telemetry/semconv.ts";
+import type { Label } from "../../tiers/label.ts";
+import { jsonText } from "../content-text.ts";
+import { staticName } from "../frame.ts";
 import { idempotencyKey } from "./idempotency-key.ts";
 import type { CallReservation } from "../budget/reserve-call.ts";
 import type { Session } from "../session.ts";
@@ -37,7 +41,7 @@ export class ToolAttempt {
     const { id } = work.input.call;
     this.#call = call;
     this.#startedMs = session.services.clock.nowMs();
-    this.#span = session.stepTraces.get(step.name)?.tool({ name: tool.name, callId: id, effect: tool.effect });
+    this.#span = session.runningSteps.get(step.name)?.trace.tool({ name: tool.name, callId: id, effect: tool.effect });
     session.toolCalls.count += 1;
     const { effect } = tool;
     session.events.emit({ type: "tool-start", ...this.#identity(), effect, label: work.input.label, argumentBytes });
@@ -69,6 +73,7 @@ export class ToolAttempt {
     const key = idempotencyKey(services.macKey, { runId, workKey: work.key, tool: tool.name });
     const config = { signal, configurable: { idempotencyKey: key, runId } };
     this.#called = true;
+    this.#record(names.ATTR_GEN_AI_TOOL_CALL_ARGUMENTS, work.input.label, args);
     const start = async (): Promise<unknown> => await tool.invoke(args, config);
     return untilAborted(this.#span === undefined ? start() : this.#span.run(start), signal);
   }
@@ -81,21 +86,29 @@ export class ToolAttempt {
   }
 
   #end(outcome: "completed" | "failed", content: string, errorType?: string): ToolResult {
-    const { session, tool, work } = this.#call;
+    const { session, step, tool, work } = this.#call;
     const resultBytes = utf8Bytes(content);
+    const label = toolResultLabel(tool.returns, work.input.label);
+    if (this.#called) this.#record(names.ATTR_GEN_AI_TOOL_CALL_RESULT, label, content);
     const cost = this.#settle();
     const costUsd = cost === undefined ? undefined : picoToUsd(cost);
     const attributes = {
       [names.ATTR_TOOL_RESULT_BYTES]: resultBytes,
-      ...(costUsd !== undefined && { [names.ATTR_COST_USD]: costUsd }),
+      ...(costUsd !== undefined && { [names.ATTR_TOOL_COST_USD]: costUsd }),
     };
     this.#span?.end({ attributes, errorType });
     const durationMs = session.services.clock.nowMs() - this.#startedMs;
+    session.metrics.tool(() => ({ step: staticName(step.name), tool: tool.name, durationMs, costUsd, errorType }));
     session.events.emit({
       ...{ type: "tool-end", ...this.#identity(), outcome, errorType },
       ...{ resultBytes, durationMs, costUsd },
     });
-    return { outcome, content, label: toolResultLabel(tool.returns, work.input.label) };
+    return { outcome, content, label };
+  }
+
+  #record(attribute: string, label: Label, value: unknown): void {
+    const clearance = this.#call.session.services.telemetry?.content;
+    recordContent(this.#span, clearance, { attribute, label, text: () => jsonText(value) });
   }
 
   /** A call that failed, or that nobody waited for, may have been billed, so it is charged. */
