@@ -1,10 +1,11 @@
-// Fills the marked blocks of the README with files and with what the commands print; `--check` fails where they differ.
+// Fills the marked blocks of the README and the pages of docs/ with files, with regions of files, and with what commands print;
+// `--check` fails where they differ.
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
-const path = join(root, "README.md");
+const pages = globSync(["*.md", "docs/**/*.md", "examples/**/*.md"], { cwd: root, exclude: ["docs/reference/**"] });
 const check = process.argv.includes("--check");
 
 function print(script) {
@@ -17,10 +18,21 @@ function print(script) {
 
 const sources = {
   demo: () => print("examples/support-desk/main.ts"),
-  file: (name) => readFileSync(join(root, name), "utf8").trimEnd(),
+  file: (name) => fileOrRegion(...name.split("#")),
   error: () => print("scripts/first-clearance.mjs"),
   scenario: (number) => section(print("examples/scenarios/main.ts"), number),
 };
+
+/** A whole file, or what stands between `// #region name` and `// #endregion` in it, moved to the left margin. */
+function fileOrRegion(name, region) {
+  const text = readFileSync(join(root, name), "utf8");
+  if (region === undefined) return text.trimEnd();
+  const found = new RegExp(`^ *// #region ${region}\\n([\\s\\S]*?)^ *// #endregion`, "m").exec(text);
+  if (found === null) throw new Error(`${name} has no region ${region}`);
+  const lines = found[1].trimEnd().split("\n");
+  const margin = Math.min(...lines.filter((line) => line !== "").map((line) => line.search(/\S/)));
+  return lines.map((line) => line.slice(margin)).join("\n");
+}
 
 /** One scenario of the eight, by its number. */
 function section(text, number) {
@@ -29,11 +41,12 @@ function section(text, number) {
   return text.slice(start, text.indexOf("\n\n", start));
 }
 
-/** Times, trace ids and the order of spans that ran side by side differ from run to run; nothing else may. */
+/** Times, their bars, trace ids and the order of spans that ran side by side differ from run to run; nothing else may. */
 function comparable(text) {
   const lines = text
     .replaceAll(/[0-9a-f]{32}/g, "<trace>")
-    .replaceAll(/\d+\.\d+ ms/g, "<ms>")
+    .replaceAll(/ *\d+\.\d+ ms/g, " <ms>")
+    .replaceAll(/[·━]{12}/g, "<bar>")
     .replaceAll(/training \d+ ms, everything .* s/g, "<training>")
     .replaceAll(/^(\w+) +\d+\.\d\d +\d+\.\d\d$/gm, "$1 <ms>");
   return lines
@@ -46,13 +59,17 @@ function comparable(text) {
 
 const block = /<!-- (demo|file|error|scenario) ?(\S*) -->\n(```\w*\n)([\s\S]*?)(```\n)/g;
 let stale = 0;
-const updated = readFileSync(path, "utf8").replaceAll(block, (...match) => {
-  const [whole, kind, name, open, body] = match;
-  const found = sources[kind](name);
-  if (comparable(found) === comparable(body.trimEnd())) return whole;
-  stale += 1;
-  console.log(`${check ? "stale" : "written"}: ${kind} ${name}`);
-  return `<!-- ${`${kind} ${name}`.trim()} -->\n${open}${found}\n\`\`\`\n`;
-});
+for (const page of pages) {
+  const path = join(root, page);
+  const text = readFileSync(path, "utf8");
+  const updated = text.replaceAll(block, (...match) => {
+    const [whole, kind, name, open, body] = match;
+    const found = sources[kind](name);
+    if (comparable(found) === comparable(body.trimEnd())) return whole;
+    stale += 1;
+    console.log(`${check ? "stale" : "written"}: ${page}: ${kind} ${name}`);
+    return `<!-- ${`${kind} ${name}`.trim()} -->\n${open}${found}\n\`\`\`\n`;
+  });
+  if (!check && updated !== text) writeFileSync(path, updated);
+}
 if (check) process.exitCode = stale === 0 ? 0 : 1;
-else writeFileSync(path, updated);
