@@ -8,6 +8,7 @@ const root = resolve(import.meta.dirname, "..", "src");
 const allButEngines = [
   ...["common", "tiers", "confidence", "catalog", "graph", "policy", "models"],
   ...["events", "telemetry", "governance", "runtime", "evaluation", "patterns"],
+  "traces",
 ];
 
 /** Who may import whom. A room may always import itself and `errors.ts`. */
@@ -22,6 +23,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   models: ["catalog", "confidence", "tiers", "common"],
   events: ["policy", "catalog", "confidence", "tiers"],
   telemetry: ["policy", "catalog", "tiers", "common"],
+  traces: ["telemetry", "common"],
   governance: ["events", "policy", "tiers", "common"],
   runtime: ["graph", "policy", "catalog", "confidence", "tiers", "events", "models", "telemetry", "common"],
   evaluation: ["runtime", "events", "policy", "graph", "catalog", "confidence", "models", "tiers", "common"],
@@ -43,6 +45,7 @@ const typesOnly: Readonly<Record<string, readonly string[]>> = {
 const packages: Readonly<Record<string, readonly string[]>> = {
   langchain: ["@langchain/core/runnables"],
   telemetry: ["@opentelemetry/api"],
+  traces: ["@opentelemetry/api"],
   // LangChain's reader of unfinished JSON, loaded when a step first shows partial answers.
   runtime: ["@opentelemetry/api", "eventemitter3", "p-queue", "@langchain/core/output_parsers"],
   prices: ["@pydantic/genai-prices"],

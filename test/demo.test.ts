@@ -64,7 +64,9 @@ describe.concurrent("the demo", () => {
     const { stdout } = await demo(["--limit", "8"]);
     expect(stdout).toContain("small and large: scripted stand-in");
     expect(stdout).toContain("simulated, not a saving");
-    expect(stdout).toMatch(/chat scripted-stand-in-\w+ {2}[\d.]+ ms .*stand-in/);
+    expect(stdout).toMatch(
+      /chat scripted-stand-in-\w+ +[\d.]+ ms [^\n]*\n(?: {8}[^\n]*\n)*? {8}on \w+ \([^)]*stand-in\)/,
+    );
   });
 
   it("uses real endpoints through the OpenAI client when the environment names them", async () => {

@@ -1,94 +1,18 @@
-import { context as contextApi, SpanKind, SpanStatusCode, trace, type Attributes } from "@opentelemetry/api";
+import { context as contextApi, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import {
-  AlwaysOffSampler,
-  InMemorySpanExporter,
-  SamplingDecision,
-  SimpleSpanProcessor,
-  TracerProvider,
-  type ReadableSpan,
-  type Sampler,
-  type SpanProcessor,
-} from "@opentelemetry/sdk-trace";
+import { AlwaysOffSampler, SimpleSpanProcessor, TracerProvider, type SpanProcessor } from "@opentelemetry/sdk-trace";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { createCatalog, createRuntime, defaultPolicy, endpoint, graph, ProviderError } from "../src/index.ts";
 import type { Endpoint, EndpointSpec, Graph, RunOptions, RuntimeOptions } from "../src/index.ts";
 import { costBucket } from "../src/telemetry/cost-bucket.ts";
 import { ScriptedModel, SimulatedClock, type ScriptedReply } from "../src/testing/index.ts";
+import { Recorder } from "./support/span-recorder.ts";
 
 const canary = "CANARY-4711";
 const usage = { inputTokens: 100, outputTokens: 10 };
 const price = { inputPerMillionTokensUsd: 1, outputPerMillionTokensUsd: 1, version: "page 2026-11-01" };
 const callUsd = 110e-6;
-
-/** An SDK that keeps every span, and writes down the order in which they start and end. */
-class Recorder implements SpanProcessor {
-  readonly order: string[] = [];
-  readonly created = new Map<string, Attributes>();
-  readonly #exporter = new InMemorySpanExporter();
-  readonly provider: TracerProvider;
-
-  constructor() {
-    const sampler: Sampler = {
-      shouldSample: (...[, , name, , attributes]) => {
-        this.created.set(name, { ...attributes });
-        return { decision: SamplingDecision.RECORD_AND_SAMPLED };
-      },
-    };
-    const spanProcessors = [this, new SimpleSpanProcessor({ exporter: this.#exporter })];
-    this.provider = new TracerProvider({ spanProcessors, sampler });
-  }
-
-  onStart(span: ReadableSpan): void {
-    this.order.push(`start ${span.spanContext().spanId}`);
-  }
-
-  onEnd(span: ReadableSpan): void {
-    this.order.push(`end ${span.spanContext().spanId}`);
-  }
-
-  forceFlush = () => Promise.resolve();
-  shutdown = () => Promise.resolve();
-
-  async spans(): Promise<readonly ReadableSpan[]> {
-    await this.provider.forceFlush();
-    return this.#exporter.getFinishedSpans();
-  }
-
-  async named(name: string): Promise<ReadableSpan> {
-    const found = (await this.spans()).filter((span) => span.name === name);
-    expect(found, name).toHaveLength(1);
-    return found[0]!;
-  }
-
-  /** The trace as indented names, siblings in the order in which they started. */
-  async tree(): Promise<string[]> {
-    const spans = await this.spans();
-    const startedAt = (span: ReadableSpan): number => this.order.indexOf(`start ${span.spanContext().spanId}`);
-    const below = (parent: string | undefined, depth: number): string[] =>
-      spans
-        .filter((span) => (span.parentSpanContext?.spanId ?? undefined) === parent)
-        .sort((a, b) => startedAt(a) - startedAt(b))
-        .flatMap((span) => [`${"  ".repeat(depth)}${span.name}`, ...below(span.spanContext().spanId, depth + 1)]);
-    return below(undefined, 0);
-  }
-
-  /** Everything that started has ended, and no parent before its child. */
-  async expectWellFormed(): Promise<void> {
-    const spans = await this.spans();
-    expect(this.order.filter((entry) => entry.startsWith("end"))).toHaveLength(spans.length);
-    expect(this.order).toHaveLength(2 * spans.length);
-    for (const span of spans) {
-      const parent = span.parentSpanContext?.spanId;
-      if (parent === undefined) continue;
-      const ended = this.order.indexOf(`end ${span.spanContext().spanId}`);
-      const parentEnded = this.order.indexOf(`end ${parent}`);
-      expect(parentEnded, `${span.name} ends before its parent`).toBeGreaterThan(ended);
-      expect(span.spanContext().traceId).toBe(spans[0]!.spanContext().traceId);
-    }
-  }
-}
 
 function place(name: string, script: ConstructorParameters<typeof ScriptedModel>[0], spec: Partial<EndpointSpec> = {}) {
   const model = new ScriptedModel(script, { model: `${name}-model` });
@@ -280,12 +204,15 @@ describe("the trace of a run", () => {
       "tierwise.cost.complete": true,
       "tierwise.cost.bucket": "lt_0.001",
       "tierwise.cost.baseline_usd": result.ledger.baselineUsd,
-      "tierwise.cost.saved_usd": result.ledger.baselineUsd - result.ledger.costUsd,
+      "tierwise.cost.saved_usd": -callUsd,
+      "tierwise.steps.cached": 0,
+      "tierwise.retries": 0,
     });
     const report: unknown = JSON.parse(
       String((await recorder.named("invoke_workflow desk")).attributes["tierwise.report"]),
     );
-    expect(report).toMatchObject({ answer: { tier: "generation", models: ["small", "large"], attempts: 2 } });
+    expect(report).toMatchObject({ answer: { tier: "generation", model: "small, large", attempts: 2 } });
+    expect(result.ledger.savedUsd).toBe(-callUsd);
     expect((await recorder.named("step answer")).attributes).toMatchObject({
       "tierwise.step.outcome": "completed",
       "tierwise.step.attempts": 2,
@@ -301,7 +228,8 @@ describe("the trace of a run", () => {
     const decided = (await recorder.named("step answer")).events;
     expect(decided.map(({ name }) => name)).toEqual(["tierwise.policy.decision"]);
     expect(decided[0]?.attributes).toMatchObject({
-      "tierwise.policy.rule": "default",
+      "tierwise.policy.rule": "tier-ladder",
+      "tierwise.policy.version": `default@${defaultPolicy().version}`,
       "tierwise.policy.reason": "generation on public{}: small (slm, on-prem), then large (llm, cloud)",
     });
     const skipped = (await recorder.named("invoke_workflow desk")).events;

@@ -651,8 +651,8 @@ describe("the trace of such decisions", () => {
     const step = exporter.getFinishedSpans().find(({ name }) => name === "step step");
     const reported = Object.entries(step?.attributes ?? {}).filter(([name]) => name.startsWith("tierwise.policy."));
     const attributes = {
-      "tierwise.policy.rule": "default",
-      "tierwise.policy.version": "2",
+      "tierwise.policy.rule": "tier-ladder",
+      "tierwise.policy.version": "default@2",
       "tierwise.policy.reason": "generation on public{}: small (slm, on-prem)",
       "tierwise.policy.class": "hybrid",
       "tierwise.policy.model": "small",

@@ -537,7 +537,7 @@ describe("what is kept of a run", () => {
     const names = ["gen_ai.request.stream", "gen_ai.response.time_to_first_chunk"];
     expect(chats.map(({ attributes }) => names.map((name) => attributes[name]))).toEqual([
       [true, 0.25],
-      [undefined, undefined],
+      [false, undefined],
     ]);
   });
 });

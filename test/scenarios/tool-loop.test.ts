@@ -866,7 +866,7 @@ describe("the trace of a tool loop", () => {
     const spans = exporter.getFinishedSpans();
     const found = spans.filter(({ name }) => name === "execute_tool look").map(({ attributes }) => attributes);
     expect(found).toHaveLength(2);
-    for (const attributes of found) expect(attributes["tierwise.cost.usd"]).toBe(0.001);
+    for (const attributes of found) expect(attributes["tierwise.tool.cost_usd"]).toBe(0.001);
     expect(found.map((attributes) => attributes["error.type"])).toEqual([undefined, "tool_error"]);
     const run = spans.find(({ name }) => name === "invoke_workflow desk")?.attributes;
     expect(run).toMatchObject({ "tierwise.cost.tool_usd": 0.002, "tierwise.cost.usd": ledger.costUsd });
