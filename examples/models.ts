@@ -19,6 +19,20 @@ export function large(): EndpointModel {
   return OPENAI_API_KEY === undefined ? standIn("large") : new ChatOpenAI({ model, apiKey: OPENAI_API_KEY });
 }
 
+/**
+ * What `endpoint` takes of the two: the model, an example price, and whether it is a scripted stand-in, which its spans then say.
+ */
+export const smallText = {
+  model: small(),
+  price: { inputPerMillionTokensUsd: 0.05, outputPerMillionTokensUsd: 0.05, version: "example" },
+  standIn: SLM_BASE_URL === undefined,
+};
+export const largeText = {
+  model: large(),
+  price: { inputPerMillionTokensUsd: 1.25, outputPerMillionTokensUsd: 10, version: "example" },
+  standIn: LLM_BASE_URL === undefined && OPENAI_API_KEY === undefined,
+};
+
 /** Fixed texts without understanding; a factory, because an output limit can always be kept. */
 function standIn(size: string): EndpointModel {
   return new ScriptedModel(answer, { model: `scripted-stand-in-${size}` }).factory;
@@ -35,6 +49,10 @@ function answer({ messages }: ScriptedCall): ScriptedReply {
 function objectFor(text: string): object {
   if (text.includes('"sources"'))
     return { text: "(scripted stand-in) An answer.", sources: [/^\[(.+?)\]/m.exec(text)?.[1]] };
+  if (text.includes("with fewer words"))
+    return {
+      text: `(scripted stand-in) ${text.includes("A shorter text") ? "Short." : "A shorter text than before."}`,
+    };
   if (text.includes('"questions"')) return { questions: [] };
   if (text.includes('"domain"')) return { domain: /"enum":\["(.+?)"/.exec(text)?.[1] };
   return { value: ["(scripted stand-in) Why?", "(scripted stand-in) So what?"] };

@@ -1,4 +1,4 @@
-/** An MCP server as anybody would write it; `mcp-tools.ts` starts it as a process of its own. */
+/** An MCP server as anybody would write it; `06-tools-and-mcp.ts` starts it as a process of its own. */
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import * as z from "zod";

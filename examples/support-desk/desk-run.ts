@@ -14,6 +14,7 @@ export interface Received {
 
 export interface TicketRun {
   readonly ticket: Ticket;
+  readonly runId: string;
   readonly traceId: string;
   readonly triage: string;
   /** Of the first answer, which the embedded classifier gave. */
@@ -85,6 +86,7 @@ async function runTicket(
   const { output, ledger, traceId } = await run.result;
   return {
     ticket,
+    runId: run.id,
     traceId,
     triage: output.triage.label ?? "uncertain",
     firstAnswer,

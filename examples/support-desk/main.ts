@@ -3,17 +3,17 @@
  * `--seed N`, `--limit N`.
  */
 import { parseArgs } from "node:util";
-import { createRuntime, defaultPolicy } from "tierwise";
+import { createRuntime, defaultPolicy, formatTrace } from "tierwise";
 import { trainClassifier } from "tierwise/embedded";
 import { deskCatalog, readTextModels } from "./catalog.ts";
 import { runDesk } from "./desk-run.ts";
 import { printReport } from "./print-report.ts";
 import { progressBar } from "./progress-bar.ts";
-import { makeReport } from "./report.ts";
+import { makeReport, shownRun } from "./report.ts";
 import { heldOutTickets, trainingTickets } from "./shop.ts";
 import { supportDesk } from "./support-graph.ts";
 import { thresholdFor } from "./threshold.ts";
-import { startTracing, traceTree } from "./tracing.ts";
+import { startTracing } from "./tracing.ts";
 
 /** Of the accepted tickets at most this share may be wrong, by cross-validation on the training tickets. */
 const maxErrorRate = 0.1;
@@ -27,11 +27,11 @@ async function main(): Promise<void> {
   const trainingMs = performance.now() - startedMs;
   const acceptAt = thresholdFor(trainingTickets, { maxErrorRate, seed });
   const catalog = deskCatalog(classifier, models);
-  const tracing = startTracing(process.env);
+  const tracing = startTracing(process.env, { maxRuns: heldOutTickets.length });
   const runtime = createRuntime({
     catalog,
     policy: defaultPolicy({ acceptAt }),
-    telemetry: { content: "off", tracerProvider: tracing.provider },
+    telemetry: { content: "off", tracerProvider: tracing.recorder },
   });
   const costUsd = priced ? 0.05 : undefined;
   const plan = runtime.plan(supportDesk, costUsd === undefined ? {} : { budget: { costUsd } });
@@ -53,11 +53,12 @@ async function main(): Promise<void> {
     totalMs,
     answers,
   });
+  const shown = shownRun(desk.runs);
   if (json) console.log(JSON.stringify(report, undefined, 2));
   else
     printReport(report, {
       plan: plan.toTable(),
-      trace: traceTree(tracing.spansOf(report.timing.shownTraceId)),
+      trace: shown === undefined ? "" : formatTrace(tracing.recorder.trace(shown.runId)),
       environment: process.env,
     });
   await tracing.shutdown();
