@@ -9,6 +9,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(): boolean | Promise<
   routing: () => import("./routing.ts"),
   decide: () => import("./decide.ts"),
   overhead: () => import("./overhead.ts"),
+  telemetry: () => import("./telemetry.ts"),
 };
 
 const name = process.argv[2] ?? "";

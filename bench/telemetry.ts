@@ -1,0 +1,90 @@
+/** What a span of ours costs beside a bare one with as many attributes; telemetry calls alone, without a runtime. */
+import { ROOT_CONTEXT, SpanKind, trace, type Attributes, type Tracer } from "@opentelemetry/api";
+import { AlwaysOffSampler, BatchSpanProcessor, TracerProvider, type ReadableSpan } from "@opentelemetry/sdk-trace";
+import { endpoint } from "../src/catalog/endpoint.ts";
+import { RunTrace } from "../src/telemetry/run-trace.ts";
+import { plainTrace } from "../src/telemetry/trace-settings.ts";
+import { ScriptedModel } from "../src/testing/scripted-model.ts";
+import { makeLabel } from "../src/tiers/label.ts";
+import { inTurns } from "./measure.ts";
+
+const wantedRatio = 1.3;
+/** A run, its step, one attempt and one call of a tool. */
+const spansOfRun = 4;
+
+const target = endpoint("small", { class: "slm", location: "on-prem", model: new ScriptedModel([]).factory });
+const label = makeLabel("public");
+const server = { address: "127.0.0.1", port: 8080 };
+
+function ours(tracer: Tracer): void {
+  const facts = { runId: "run", graph: "desk", graphVersion: "1+12345678", labelled: false };
+  const run = new RunTrace(tracer, { ...facts, conversationId: undefined, settings: plainTrace }, ROOT_CONTEXT);
+  const step = run.step(() => ({
+    ...{ name: "answer", staticName: "answer", item: undefined, size: undefined, kind: "model", index: 1, label },
+    placed: { complexity: "generation", privacy: "public" },
+  }));
+  const attempt = step.attempt({
+    ...{ endpoint: target, number: 1, kind: "initial", provider: "openai", model: "small-model", server },
+    ...{ maxOutputTokens: 1_024, temperature: undefined, outputType: "text", stream: false },
+  });
+  attempt.end();
+  step.tool({ name: "look", callId: "call-1", effect: "read" }).end();
+  step.span.end();
+  run.end(() => ({}), {});
+}
+
+/** The same tree as a host would write it by hand, attributes made anew for each span. */
+function bare(tracer: Tracer, like: readonly ReadableSpan[]): void {
+  const [root, step, attempt, tool] = like.map(({ name, kind, attributes }) => ({ name, kind, attributes }));
+  const open = (span: typeof root, parent = ROOT_CONTEXT) => {
+    const { name, kind, attributes } = span ?? { name: "", kind: SpanKind.INTERNAL, attributes: {} };
+    const copied: Attributes = { ...attributes };
+    const opened = tracer.startSpan(name, { kind, attributes: copied }, parent);
+    return { opened, context: trace.setSpan(parent, opened) };
+  };
+  const outer = open(root);
+  const inner = open(step, outer.context);
+  open(attempt, inner.context).opened.end();
+  open(tool, inner.context).opened.end();
+  inner.opened.end();
+  outer.opened.end();
+}
+
+/** Ours, as an SDK sees them, in the order of the tree: what the bare ones are made from. */
+function example(): ReadableSpan[] {
+  const seen: ReadableSpan[] = [];
+  const nothing = () => Promise.resolve();
+  const onStart = (span: ReadableSpan): void => void seen.push(span);
+  const processor = { onStart, onEnd: () => undefined, forceFlush: nothing, shutdown: nothing };
+  ours(new TracerProvider({ spanProcessors: [processor] }).getTracer("tierwise"));
+  return seen;
+}
+
+function batching(): TracerProvider {
+  const exporter = {
+    export: (_spans: unknown, done: (result: { code: number }) => void) => done({ code: 0 }),
+    shutdown: () => Promise.resolve(),
+  };
+  return new TracerProvider({ spanProcessors: [new BatchSpanProcessor({ exporter })] });
+}
+
+export async function run(): Promise<boolean> {
+  const like = example();
+  const off = trace.getTracer("tierwise");
+  const out = new TracerProvider({ sampler: new AlwaysOffSampler() }).getTracer("tierwise");
+  const batch = batching().getTracer("tierwise");
+  const tracers = { "SDK off": off, "sampled out": out, "batch exporter": batch };
+  const subjects = Object.entries(tracers).flatMap(([name, tracer]) => [
+    { name: `${name}: ours`, calls: 2_000, per: spansOfRun, call: () => ours(tracer) },
+    { name: `${name}: bare`, calls: 2_000, per: spansOfRun, call: () => bare(tracer, like) },
+  ]);
+  const figures = await inTurns(subjects, { blocks: 31 });
+  const bars = Object.keys(tracers).map((name) => {
+    const [own, plain] = [figures[`${name}: ours`]!, figures[`${name}: bare`]!];
+    const ratio = own / plain;
+    const measured = `${ratio.toFixed(2)} x (${own.toFixed(2)} us beside ${plain.toFixed(2)} us a span)`;
+    return { bar: name, wanted: `<= ${wantedRatio} x`, measured, met: ratio <= wantedRatio };
+  });
+  console.table(bars.map(({ met, ...bar }) => ({ ...bar, met: met ? "yes" : "no" })));
+  return !process.argv.includes("--strict") || bars.every(({ met }) => met);
+}
