@@ -33,7 +33,7 @@ export type RunIdentity = string | { readonly id: string } | { readonly runId: s
 /** A tracer provider that remembers: give it to `createRuntime({ telemetry: { tracerProvider } })`. */
 export interface TraceRecorder extends TracerProvider {
   /** A tracer whose spans are kept, and passed on where there is somebody to pass them to. */
-  getTracer: TracerProvider["getTracer"];
+  getTracer(name: string, version?: string, options?: TracerOptions): Tracer;
   /**
    * The spans of a run as they stand now, also of one that failed or is under way.
    * @throws {InputError} when it is not kept
