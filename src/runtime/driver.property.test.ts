@@ -252,7 +252,13 @@ class WatchedRun {
   /** Without what may differ from run to run: by step, what happened to it, in order. */
   history(isWanted: (step: string) => boolean): ReadonlyMap<string, readonly unknown[]> {
     const ofSteps = this.events.flatMap((event) => ("step" in event && isWanted(event.step) ? [event] : []));
-    const told = ofSteps.map((event) => ({ ...event, atMs: 0, ...("durationMs" in event && { durationMs: 0 }) }));
+    const told = ofSteps.map((event) => ({
+      ...event,
+      atMs: 0,
+      ...("durationMs" in event && { durationMs: 0 }),
+      // Of several failures inside a step, which one came first is chance.
+      ...("code" in event && "graph" in stepOf(this.sessionOf(event.step), event.step) && { code: "any" }),
+    }));
     return Map.groupBy(told, ({ step }) => step);
   }
 }
