@@ -4,7 +4,11 @@ import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readTextModels } from "../examples/support-desk/catalog.ts";
+import { letterGraph } from "../examples/support-desk/letter-graph.ts";
+import { purchaseGraph } from "../examples/support-desk/purchase-graph.ts";
 import type { DeskReport } from "../examples/support-desk/report.ts";
+import { customerById, heldOutTickets, trainingTickets } from "../examples/support-desk/shop.ts";
+import { supportDesk, topics } from "../examples/support-desk/support-graph.ts";
 import { FaultServer, type ServerRequest } from "../src/testing/fault-server.ts";
 import type { ServerReply } from "../src/testing/server-reply.ts";
 
@@ -48,13 +52,20 @@ describe.concurrent("the demo", () => {
   it("repeats everything but its timing for a seed, and shows accuracy, escalations, cost and no leak", async () => {
     const [report, second] = await Promise.all([reportOf(["--seed", "3"]), reportOf(["--seed", "3"])]);
     expect({ ...report, timing: undefined }).toEqual({ ...second, timing: undefined });
-    expect(report.triage.trainingTickets).toBeGreaterThanOrEqual(200);
-    expect(report.triage.heldOutTickets).toBeGreaterThanOrEqual(60);
+    expect(report.triage.trainingTickets).toBeGreaterThanOrEqual(400);
+    expect(report.triage.heldOutTickets).toBeGreaterThanOrEqual(200);
     expect(report.triage.accuracyOnAccepted).toBeGreaterThan(report.triage.accuracyOnAll);
-    expect(report.replies.escalated).toBeGreaterThan(0);
+    const { plain, ...hard } = report.triage.byDifficulty;
+    for (const { accuracyOnAll } of Object.values(hard)) expect(accuracyOnAll).toBeLessThan(plain!.accuracyOnAll);
+    const { replies, signatures, recovered, cached } = report.handling;
+    expect([replies.escalated, replies.rewritten, replies.fixedText].every((count) => count > 0)).toBe(true);
+    expect(replies.failedCheck).toBe(0);
+    expect(signatures.approved).toBeGreaterThan(0);
+    expect(signatures.asked, "one refund was signed before").toBeGreaterThan(signatures.approved);
+    expect([recovered["purchases/parcel"], cached["article"]]).toEqual([expect.any(Number), expect.any(Number)]);
     expect(report.cost.simulated).toBe(true);
     expect(report.received.map(({ sink }) => sink)).toEqual(
-      expect.arrayContaining(["model intents", "model small", "model large", "tool issue_refund"]),
+      expect.arrayContaining(["model intents", "model small", "model large", "tool issue_refund", "person"]),
     );
     expect(report.received.filter(({ within }) => !within)).toEqual([]);
     expect(report.received.find(({ sink }) => sink === "model large")?.highestLabel).toBe("customer{pii}");
@@ -63,6 +74,7 @@ describe.concurrent("the demo", () => {
   it("says in its text which answers are scripted and that the cost is no saving", async () => {
     const { stdout } = await demo(["--limit", "8"]);
     expect(stdout).toContain("small and large: scripted stand-in");
+    expect(stdout).toContain("person who signs refunds and the carrier are scripted stand-ins");
     expect(stdout).toContain("simulated, not a saving");
     expect(stdout).toMatch(
       /chat scripted-stand-in-\w+ +[\d.]+ ms [^\n]*\n(?: {8}[^\n]*\n)*? {8}on \w+ \([^)]*stand-in\)/,
@@ -117,6 +129,38 @@ describe.concurrent("the demo", () => {
     expect({ stderr: stderr.trim(), stdout, code }).toEqual({ stderr: line, stdout: "", code: 1 });
   });
 });
+
+describe("the demo's graph and data", () => {
+  it("has every kind of step once", () => {
+    const inside = [supportDesk, letterGraph, purchaseGraph].flatMap(({ definition }) => definition.steps);
+    const kinds = ["agent", "approve", "classify", "code", "firstOf", "loop", "map", "model", "redact", "subgraph"];
+    expect([...new Set(inside.map(({ kind }) => kind))].sort()).toEqual(kinds);
+    expect(supportDesk.definition.steps.length).toBeGreaterThanOrEqual(9);
+    expect(inside.some((step) => "memo" in step && step.memo !== undefined)).toBe(true);
+  });
+
+  it("holds out at least 200 tickets, a quarter of them hard at most, none of them near a training ticket", () => {
+    const hard = heldOutTickets.filter(({ difficulty }) => difficulty !== "plain");
+    expect(hard.length / heldOutTickets.length).toBeGreaterThan(0.15);
+    expect(hard.length / heldOutTickets.length).toBeLessThanOrEqual(0.25);
+    expect(new Set(heldOutTickets.map(({ id }) => id)).size).toBe(heldOutTickets.length);
+    expect(new Set(heldOutTickets.map(({ label }) => label))).toEqual(new Set(topics));
+    for (const { customerId } of heldOutTickets) customerById(customerId);
+    const training = trainingTickets.map(({ text }) => wordsOf(text));
+    const near = heldOutTickets.filter(({ text }) => training.some((words) => shared(words, wordsOf(text)) > 0.5));
+    expect(near.map(({ text }) => text)).toEqual([]);
+  });
+});
+
+function wordsOf(text: string): ReadonlySet<string> {
+  return new Set(text.toLowerCase().match(/[\p{L}\d]+/gu));
+}
+
+/** Of all words of both texts, the share that both have. */
+function shared(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
+  const both = [...a].filter((word) => b.has(word)).length;
+  return both / (a.size + b.size - both);
+}
 
 describe("the demo's environment", () => {
   it.each([

@@ -2,6 +2,7 @@
 import { createRuntime, defaultPolicy, type Runtime, type RuntimeOptions } from "tierwise";
 import { trainClassifier } from "tierwise/embedded";
 import { deskCatalog, type TextModels } from "../support-desk/catalog.ts";
+import { nobodyThere } from "../support-desk/scripted-person.ts";
 import { trainingTickets } from "../support-desk/shop.ts";
 import { thresholdFor } from "../support-desk/threshold.ts";
 import type { Config } from "./config.ts";
@@ -29,6 +30,7 @@ export function deskRuntime({ models, config, ...options }: DeskRuntimeOptions):
     catalog: deskCatalog(trained.classifier, models),
     policy: defaultPolicy({ acceptAt: trained.acceptAt }),
     requireLabels: true,
+    onHuman: nobodyThere,
     budgets: {
       accounts: ({ tags: { tenant = "" } }) => {
         const costUsd = tenants.get(tenant);

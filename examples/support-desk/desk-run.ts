@@ -1,5 +1,5 @@
 /** Runs the held-out tickets through the graph and keeps what the report shows. */
-import { joinLabels, type Label, type RunEvent, type Runtime } from "tierwise";
+import { joinLabels, type Label, type Run, type RunEvent, type Runtime } from "tierwise";
 import type { Ticket } from "./shop.ts";
 import { supportDesk } from "./support-graph.ts";
 
@@ -9,7 +9,8 @@ export interface Received {
   readonly location: string;
   readonly label: Label;
   readonly requests: number;
-  readonly bytes: number;
+  /** `undefined` for a person: nobody counts what is read out. */
+  readonly bytes: number | undefined;
 }
 
 export interface TicketRun {
@@ -20,7 +21,14 @@ export interface TicketRun {
   /** Of the first answer, which the embedded classifier gave. */
   readonly firstAnswer: { readonly accepted: boolean; readonly confidence: number };
   readonly action: string;
+  readonly reply: string;
   readonly replyIsClean: boolean;
+  /** What the person who signs refunds said; `undefined` when nobody was asked. */
+  readonly signed: boolean | undefined;
+  /** Steps that failed, and for which something else stood in. */
+  readonly recovered: readonly string[];
+  /** Steps whose value was kept from an earlier ticket. */
+  readonly cached: readonly string[];
   readonly costUsd: number;
   /** False when an endpoint has no price or reported no usage. */
   readonly costComplete: boolean;
@@ -65,6 +73,11 @@ export async function runDesk(options: DeskRunOptions): Promise<DeskRun> {
   return { runs, received: [...received.values()].sort((a, b) => a.sink.localeCompare(b.sink)) };
 }
 
+interface Watched {
+  /** Asked when the run has ended. */
+  seen(): Pick<TicketRun, "firstAnswer" | "recovered" | "cached" | "stepMs">;
+}
+
 async function runTicket(
   ticket: Ticket,
   { runtime, seed, costUsd }: DeskRunOptions,
@@ -73,24 +86,16 @@ async function runTicket(
   const budget = { durationMs: 120_000, ...(costUsd !== undefined && { costUsd }) };
   const input = { ticket: ticket.text, customerId: ticket.customerId };
   const run = await runtime.start(supportDesk, input, { runId: `seed-${seed}-${ticket.id}`, budget });
-  const stepMs: Record<string, number> = {};
-  let firstAnswer = { accepted: false, confidence: 0 };
-  run.on("*", (event) => note(received, event));
-  run.on("step-end", ({ step, outcome, durationMs }) => {
-    if (outcome !== "skipped") stepMs[step] = durationMs;
-  });
-  run.on("attempt-end", ({ step, attempt, outcome, confidence }) => {
-    if (step !== "triage" || attempt !== 1) return;
-    firstAnswer = { accepted: outcome === "accepted", confidence: confidence.calibrated ?? confidence.raw ?? 0 };
-  });
+  const watched = watch(run, received);
   const { output, ledger, traceId } = await run.result;
   return {
     ticket,
     runId: run.id,
     traceId,
     triage: output.triage.label ?? "uncertain",
-    firstAnswer,
     action: output.outcome?.action ?? "needs_person",
+    reply: output.reply,
+    signed: output.signature?.approved,
     replyIsClean: !output.check.promisesRefund && !output.check.hasCardNumber,
     costUsd: ledger.costUsd,
     costComplete: ledger.complete,
@@ -99,11 +104,30 @@ async function runTicket(
     steps: Object.fromEntries(
       Object.entries(ledger.steps).map(([name, { attempts, escalations }]) => [name, { attempts, escalations }]),
     ),
-    stepMs,
+    ...watched.seen(),
   };
 }
 
-/** Model requests and tool arguments, as they were about to leave. */
+/** What the result does not hold: it is told by the events of the run. */
+function watch(run: Run<unknown>, received: Map<string, Received>): Watched {
+  const stepMs: Record<string, number> = {};
+  const recovered: string[] = [];
+  const cached: string[] = [];
+  let firstAnswer = { accepted: false, confidence: 0 };
+  run.on("*", (event) => note(received, event));
+  run.on("step-recovered", ({ step }) => void recovered.push(step));
+  run.on("step-cached", ({ step }) => void cached.push(step));
+  run.on("step-end", ({ step, outcome, durationMs }) => {
+    if (outcome !== "skipped") stepMs[step] = durationMs;
+  });
+  run.on("attempt-end", ({ step, attempt, outcome, confidence }) => {
+    if (step !== "triage" || attempt !== 1) return;
+    firstAnswer = { accepted: outcome === "accepted", confidence: confidence.calibrated ?? confidence.raw ?? 0 };
+  });
+  return { seen: () => ({ firstAnswer, recovered, cached, stepMs }) };
+}
+
+/** Model requests, tool arguments and questions to a person, as they were about to leave. */
 function note(received: Map<string, Received>, event: RunEvent): void {
   if (event.type === "attempt-start") {
     add(received, {
@@ -123,6 +147,9 @@ function note(received: Map<string, Received>, event: RunEvent): void {
       bytes: event.argumentBytes,
     });
   }
+  if (event.type === "human-asked") {
+    add(received, { sink: "person", location: "in-house", label: event.label, requests: 1, bytes: undefined });
+  }
 }
 
 function add(received: Map<string, Received>, next: Received): void {
@@ -132,5 +159,9 @@ function add(received: Map<string, Received>, next: Received): void {
     return;
   }
   const label = joinLabels(before.label, next.label);
-  received.set(next.sink, { ...next, label, requests: before.requests + 1, bytes: before.bytes + next.bytes });
+  received.set(next.sink, { ...next, label, requests: before.requests + 1, bytes: bytesOf(before, next) });
+}
+
+function bytesOf(before: Received, next: Received): number | undefined {
+  return before.bytes === undefined || next.bytes === undefined ? undefined : before.bytes + next.bytes;
 }

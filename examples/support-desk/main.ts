@@ -10,6 +10,7 @@ import { runDesk } from "./desk-run.ts";
 import { printReport } from "./print-report.ts";
 import { progressBar } from "./progress-bar.ts";
 import { makeReport, shownRun } from "./report.ts";
+import { scriptedPerson } from "./scripted-person.ts";
 import { heldOutTickets, trainingTickets } from "./shop.ts";
 import { supportDesk } from "./support-graph.ts";
 import { thresholdFor } from "./threshold.ts";
@@ -28,22 +29,25 @@ async function main(): Promise<void> {
   const acceptAt = thresholdFor(trainingTickets, { maxErrorRate, seed });
   const catalog = deskCatalog(classifier, models);
   const tracing = startTracing(process.env, { maxRuns: heldOutTickets.length });
+  const questions: string[] = [];
   const runtime = createRuntime({
     catalog,
     policy: defaultPolicy({ acceptAt }),
+    onHuman: scriptedPerson(questions),
     telemetry: { content: "off", tracerProvider: tracing.recorder },
   });
   const costUsd = priced ? 0.05 : undefined;
   const plan = runtime.plan(supportDesk, costUsd === undefined ? {} : { budget: { costUsd } });
   const tickets = heldOutTickets.slice(0, limit);
   const desk = await runDesk({ runtime, tickets, seed, costUsd, onProgress: progressBar(tickets.length) });
-  const answers = tickets.map(({ text, label }) => {
+  const answers = tickets.map(({ text, label, difficulty }) => {
     const { label: answered, probability } = classifier.classify(text);
-    return { confidence: probability, correct: answered === label };
+    return { confidence: probability, correct: answered === label, difficulty };
   });
   const totalMs = performance.now() - startedMs;
   const report = makeReport({
     desk,
+    questions,
     plan,
     catalog,
     standIns,

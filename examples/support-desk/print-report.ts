@@ -1,4 +1,6 @@
+import { handlingText, seenText, shortText, triageText } from "./print-handling.ts";
 import type { DeskReport } from "./report.ts";
+import { percent, textTable } from "./text-table.ts";
 
 interface Surroundings {
   readonly plan: string;
@@ -9,9 +11,11 @@ interface Surroundings {
 export function printReport(report: DeskReport, { plan, trace, environment }: Surroundings): void {
   const sections = [
     heading("Models", modelsText(report)),
+    heading("In short", shortText(report)),
     heading("Plan: where each step may run, decided before any call", `${plan}\n\n${reasons(report)}`),
     heading("Triage by the embedded classifier, on held-out tickets", triageText(report)),
-    heading("What was done", doneText(report)),
+    heading("What was done", handlingText(report)),
+    heading("What people saw", seenText(report)),
     heading("Latency per step", latencyText(report)),
     heading("Cost", costText(report)),
     heading("What went where", receivedText(report)),
@@ -26,9 +30,14 @@ function heading(title: string, body: string): string {
 }
 
 function modelsText({ standIns }: DeskReport): string {
-  if (standIns.length === 0) return "small and large are the endpoints that the environment names.";
+  if (standIns.length === 0)
+    return (
+      "small and large are the endpoints that the environment names. " +
+      "The person who signs refunds and the carrier are scripted stand-ins."
+    );
   return (
     `intents is a real model, trained just now. ${standIns.join(" and ")}: scripted stand-in, fixed texts without understanding.\n` +
+    "The person who signs refunds and the carrier are scripted stand-ins as well.\n" +
     "Set SLM_BASE_URL and SLM_MODEL, LLM_BASE_URL (or OPENAI_API_KEY) and LLM_MODEL for real ones."
   );
 }
@@ -43,24 +52,6 @@ function reasons({ plan }: DeskReport): string {
   return `refused, and why:\n${text.join("\n")}`;
 }
 
-function triageText({ triage }: DeskReport): string {
-  const { accuracyOnAccepted } = triage;
-  return [
-    `${triage.trainingTickets} tickets to train on, ${triage.heldOutTickets} held out, ten topics`,
-    `right on all: ${percent(triage.accuracyOnAll)}; right on accepted: ${accuracyOnAccepted === undefined ? "none accepted" : percent(accuracyOnAccepted)}; escalated: ${percent(triage.escalatedShare)}`,
-    `accepted from confidence ${triage.acceptAt.toFixed(3)}, chosen by cross-validation on the training tickets; calibration error ${triage.calibrationError.toFixed(3)}`,
-    `still uncertain after escalation: ${triage.uncertain} (handed to a person)`,
-  ].join("\n");
-}
-
-function doneText({ actions, refundsIssued, replies, triage }: DeskReport): string {
-  const counts = Object.entries(actions).map(([action, count]) => `${action} ${count}`);
-  return [
-    `${counts.join(", ")}; refunds issued: ${refundsIssued}`,
-    `replies that the small model got wrong and the large one wrote again: ${replies.escalated} of ${triage.heldOutTickets}; replies that failed the check: ${replies.failedCheck}`,
-  ].join("\n");
-}
-
 function latencyText({ timing }: DeskReport): string {
   const rows = Object.entries(timing.steps).map(([step, { p50Ms, p95Ms }]) => [
     step,
@@ -68,7 +59,7 @@ function latencyText({ timing }: DeskReport): string {
     p95Ms.toFixed(2),
   ]);
   const footer = `training ${timing.trainingMs.toFixed(0)} ms, everything ${(timing.totalMs / 1_000).toFixed(1)} s`;
-  return `${table(["step", "p50 ms", "p95 ms"], rows)}\n${footer}`;
+  return `${textTable(["step", "p50 ms", "p95 ms"], rows)}\n${footer}`;
 }
 
 function costText({ cost }: DeskReport): string {
@@ -89,10 +80,10 @@ function receivedText({ received }: DeskReport): string {
     clearance,
     within ? "yes" : "NO",
     String(requests),
-    String(bytes),
+    bytes === undefined ? "-" : String(bytes),
   ]);
   const above = received.filter(({ within }) => !within).length;
-  return `${table(["sink", "location", "highest label", "clearance", "within", "requests", "bytes"], rows)}\nabove a clearance: ${above}`;
+  return `${textTable(["sink", "location", "highest label", "clearance", "within", "requests", "bytes"], rows)}\nabove a clearance: ${above}`;
 }
 
 function jaegerText({ timing }: DeskReport, environment: Surroundings["environment"]): string {
@@ -103,18 +94,4 @@ function jaegerText({ timing }: DeskReport, environment: Surroundings["environme
     "docker run --rm -p 16686:16686 -p 4318:4318 cr.jaegertracing.io/jaegertracing/jaeger:2.20.0",
     "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 npm run demo    # then open http://127.0.0.1:16686",
   ].join("\n");
-}
-
-function percent(ratio: number): string {
-  return `${(ratio * 100).toFixed(1)} %`;
-}
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd();
-  return [line(header), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }

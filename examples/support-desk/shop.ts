@@ -30,6 +30,8 @@ export interface Ticket {
   readonly customerId: string;
   readonly text: string;
   readonly label: string;
+  /** `plain` as most tickets are, or what makes it hard. */
+  readonly difficulty: "plain" | "sarcasm" | "language" | "two-problems" | "long" | "attack";
 }
 
 function read(name: string): string {
@@ -75,11 +77,15 @@ export async function searchArticles(query: string): Promise<readonly { id: stri
   return found.map(({ pageContent, metadata }) => ({ id: String(metadata["id"]), text: pageContent }));
 }
 
-/** Refunds that were really issued, by idempotency key: the same key pays once. */
+/** Refunds that were really issued, by idempotency key: the same key pays once, and so does the same order. */
 const refunds = new Map<string, { readonly orderId: string; readonly amountCents: number }>();
 
+/** @returns the cents that this key paid; 0 when another one has paid back the order before */
 export function issueRefund(refund: { orderId: string; amountCents: number }, idempotencyKey: string): number {
-  if (!refunds.has(idempotencyKey)) refunds.set(idempotencyKey, refund);
+  const paid = refunds.get(idempotencyKey);
+  if (paid !== undefined) return paid.amountCents;
+  if (issuedRefunds().some(({ orderId }) => orderId === refund.orderId)) return 0;
+  refunds.set(idempotencyKey, refund);
   return refund.amountCents;
 }
 

@@ -17,8 +17,11 @@ function answer(call: ScriptedCall, { careless }: { careless: boolean }): Script
   if (call.tools.length > 0) return turn(call, text);
   // A stand-in does not know the topic of a ticket, and says so.
   if (text.includes("Choose the one label")) return { text: "uncertain" };
+  if (text.includes("Rewrite this reply")) return { text: (text.split("---\n").at(-1) ?? "").replace(promise, "") };
   return { text: letter(text, careless) };
 }
+
+const promise = "We have refunded you something for the trouble.\n";
 
 /** First look things up, then refund what came back, then say what was done. */
 function turn(call: ScriptedCall, text: string): ScriptedReply {
@@ -32,16 +35,17 @@ function turn(call: ScriptedCall, text: string): ScriptedReply {
     return { toolCalls: lookUps };
   }
   const articleId = find(/"id":"(kb-\d+)"/, results.join("\n")) || "none";
-  const refunded = Number(find(/"refundedCents":(\d+)/, results.join("\n")));
+  const paid = find(/"refundedCents":(\d+)/, results.join("\n"));
+  const refunded = Number(paid);
   if (refunded > 0) return { text: JSON.stringify({ action: "refunded", amountCents: refunded, articleId }) };
   const [, status = "", cents = "0"] = /, (\w+), (\d+) cents/.exec(text) ?? [];
-  if (about === "refund" && status === "returned") {
+  if (paid === "" && about === "refund" && status === "returned") {
     return { toolCalls: [{ name: "issue_refund", args: { amountCents: Number(cents) } }] };
   }
   return { text: JSON.stringify({ action: "answered", amountCents: 0, articleId }) };
 }
 
-/** The small one sometimes forgets the greeting that the step's check asks for. */
+/** The small one sometimes forgets the greeting that the step's check asks for, and sometimes promises money. */
 function letter(text: string, careless: boolean): string {
   const name = find(/reply to (\S+) about/, text);
   const done = find(/What was done: (\w+)/, text);
@@ -49,9 +53,9 @@ function letter(text: string, careless: boolean): string {
   const body: Record<string, string> = {
     refunded: "We have refunded your order; the money is on its way.",
     answered: "Here is what our help pages say about it.",
-    needs_person: "A colleague will look at your message and answer today.",
   };
-  return `${forgets ? "Hello." : `Hi ${name},`}\n${body[done] ?? ""}\n(scripted stand-in)`;
+  const promises = careless && done === "answered" && name.length % 7 === 0;
+  return `${forgets ? "Hello." : `Hi ${name},`}\n${body[done] ?? ""}\n${promises ? promise : ""}(scripted stand-in)`;
 }
 
 function find(pattern: RegExp, text: string): string {

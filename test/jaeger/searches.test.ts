@@ -43,7 +43,7 @@ describe("the demo in Jaeger", () => {
     const escalated = titled(searches, "escalated runs");
     const others = await query.search({ service, tags: { "tierwise.run.escalated": "false" } });
     const refused = titled(searches, "refused flows");
-    expect(escalated.length).toBeGreaterThanOrEqual(report.replies.escalated);
+    expect(escalated.length).toBeGreaterThanOrEqual(report.handling.replies.escalated);
     expect(escalated.length + others.length).toBe(report.triage.heldOutTickets + refused.length);
 
     const all = await Promise.all([...escalated, ...others].map((id) => query.trace(id)));
