@@ -1,5 +1,5 @@
 // Fills the marked blocks of the README and the pages of docs/ with files, with regions of files, and with what commands print;
-// `--check` fails where they differ.
+// `--check` fails where they differ, and where code has no mark: what no compiler has seen goes stale unnoticed.
 import { spawnSync } from "node:child_process";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ const pages = globSync(["*.md", "docs/**/*.md", "examples/**/*.md"], { cwd: root
 const check = process.argv.includes("--check");
 
 function print(script) {
-  const endpoints = ["SLM_BASE_URL", "LLM_BASE_URL", "OPENAI_API_KEY", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+  const endpoints = ["SLM_BASE_URL", "LLM_BASE_URL", "OPENAI_API_KEY", "OTEL_EXPORTER_OTLP_ENDPOINT", "DATABASE_URL"];
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !endpoints.includes(name)));
   const { stdout, stderr, status } = spawnSync(process.execPath, [join(root, script)], { encoding: "utf8", env });
   if (status !== 0) throw new Error(`${script} failed: ${stderr}`);
@@ -18,6 +18,7 @@ function print(script) {
 
 const sources = {
   demo: () => print("examples/support-desk/main.ts"),
+  durable: () => print("examples/durable/main.ts"),
   file: (name) => fileOrRegion(...name.split("#")),
   error: () => print("scripts/first-clearance.mjs"),
   scenario: (number) => section(print("examples/scenarios/main.ts"), number),
@@ -41,9 +42,10 @@ function section(text, number) {
   return text.slice(start, text.indexOf("\n\n", start));
 }
 
-/** Times, their bars, trace ids and the order of spans that ran side by side differ from run to run; nothing else may. */
+/** Times, their bars, ids of traces and runs, and the order of spans that ran side by side differ from run to run; nothing else may. */
 function comparable(text) {
   const lines = text
+    .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "<run>")
     .replaceAll(/[0-9a-f]{32}/g, "<trace>")
     .replaceAll(/ *\d+\.\d+ ms/g, " <ms>")
     .replaceAll(/[·━]{12}/g, "<bar>")
@@ -57,7 +59,10 @@ function comparable(text) {
     .join("\n");
 }
 
-const block = /<!-- (demo|file|error|scenario) ?(\S*) -->\n(```\w*\n)([\s\S]*?)(```\n)/g;
+const block = /<!-- (demo|durable|file|error|scenario) ?(\S*) -->\n(```\w*\n)([\s\S]*?)(```\n)/g;
+const codeWithoutMark = /(?<!-->\n)^```ts\n.*/gm;
+/** Shows how a host sets its own SDK up, which is not for us to pin down. */
+const unmarkedPages = ["docs/guides/reading-a-trace-in-jaeger.md"];
 let stale = 0;
 for (const page of pages) {
   const path = join(root, page);
@@ -71,5 +76,9 @@ for (const page of pages) {
     return `<!-- ${`${kind} ${name}`.trim()} -->\n${open}${found}\n\`\`\`\n`;
   });
   if (!check && updated !== text) writeFileSync(path, updated);
+  for (const [found] of unmarkedPages.includes(page) ? [] : text.matchAll(codeWithoutMark)) {
+    stale += 1;
+    console.log(`no mark says which file this code is from: ${page}: ${found.split("\n")[1]}`);
+  }
 }
 if (check) process.exitCode = stale === 0 ? 0 : 1;
