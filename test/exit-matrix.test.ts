@@ -5,7 +5,6 @@ import {
   createCatalog,
   createRuntime,
   defaultPolicy,
-  endpoint,
   graph,
   ProviderError,
   type Graph,
@@ -13,10 +12,9 @@ import {
   type Runtime,
 } from "../src/index.ts";
 import { ScriptedModel, SimulatedClock, type Script, type ScriptedReply } from "../src/testing/index.ts";
+import { callsTool, priced, usage } from "./support/priced-models.ts";
 import { Recorder } from "./support/span-recorder.ts";
 
-const usage = { inputTokens: 100, outputTokens: 10 };
-const price = { inputPerMillionTokensUsd: 1, outputPerMillionTokensUsd: 1, version: "test" };
 const input = { text: "hello" };
 const never = (): Promise<never> => new Promise(() => undefined);
 const boom = (): never => {
@@ -33,7 +31,7 @@ interface Place {
 
 type Input = typeof input;
 const schema = z.object({ text: z.string() });
-const looks: ScriptedReply = { toolCalls: [{ name: "look", args: {} }], usage };
+const looks = callsTool("look");
 const say: ScriptedReply = { chunks: Array<string>(400).fill("a"), usage };
 
 function codeGraph(name: string, { code }: Place) {
@@ -153,9 +151,8 @@ describe.each(Object.entries(exits))("after %s", (_exit, { place, leave, outcome
     const recorder = new Recorder();
     const clock = new SimulatedClock();
     const model = new ScriptedModel(script(place), { model: "small-model", clock });
-    const small = endpoint("small", { class: "slm", location: "on-prem", price, model: model.factory });
     const runtime = createRuntime({
-      catalog: createCatalog([small]),
+      catalog: createCatalog([priced("small", model)]),
       policy: defaultPolicy(),
       retry: { maxAttempts: 1 },
       telemetry: { tracerProvider: recorder.provider },

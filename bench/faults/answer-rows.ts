@@ -2,16 +2,9 @@
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { faults, type ServerReply, type ServerScript } from "tierwise/testing";
 import { attempt, type Tool, type Trial } from "./desk.ts";
-import type { Expected, Facts, Row } from "./row.ts";
+import type { Facts, Row } from "./row.ts";
+import { always, row } from "./trial-rows.ts";
 
-function row(id: string, fault: string, { expected, ...trial }: Trial & { expected: Expected }): Row {
-  return { id, fault, expected, run: () => attempt(trial) };
-}
-
-const always =
-  (reply: ServerReply): ServerScript =>
-  () =>
-    reply;
 const done: ServerReply = { content: "done" };
 
 function calls(...args: readonly string[]): ServerReply {

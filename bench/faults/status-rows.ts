@@ -1,18 +1,9 @@
 /** E1 to E3: error statuses. */
 import { faults, type ServerReply, type ServerScript } from "tierwise/testing";
-import { attempt, quickRetry, type Trial } from "./desk.ts";
-import type { Expected, Row } from "./row.ts";
+import { quickRetry } from "./desk.ts";
+import type { Row } from "./row.ts";
+import { always, good, once, row } from "./trial-rows.ts";
 
-function row(id: string, fault: string, { expected, ...trial }: Trial & { expected: Expected }): Row {
-  return { id, fault, expected, run: () => attempt(trial) };
-}
-
-const good: ServerReply = { content: "fine" };
-const once = (reply: ServerReply): ServerScript => [reply, good];
-const always =
-  (reply: ServerReply): ServerScript =>
-  () =>
-    reply;
 const inSeconds = (seconds: number): Date => new Date(Date.now() + seconds * 1_000);
 
 const recovered = { outcome: "completed", main: 2, spare: 0 } as const;

@@ -1,18 +1,7 @@
 /** E4 to E7: connections, time, and bodies that are none. */
-import { faults, type ServerReply, type ServerScript } from "tierwise/testing";
-import { attempt, type Trial } from "./desk.ts";
-import type { Expected, Row } from "./row.ts";
-
-function row(id: string, fault: string, { expected, ...trial }: Trial & { expected: Expected }): Row {
-  return { id, fault, expected, run: () => attempt(trial) };
-}
-
-const good: ServerReply = { content: "fine" };
-const once = (reply: ServerReply): ServerScript => [reply, good];
-const always =
-  (reply: ServerReply): ServerScript =>
-  () =>
-    reply;
+import { faults, type ServerReply } from "tierwise/testing";
+import type { Row } from "./row.ts";
+import { always, once, row } from "./trial-rows.ts";
 
 const connections: Row[] = [
   row("E4", "connection refused", {

@@ -3,8 +3,9 @@
  * its parent where it is, and what arrived.
  * @module
  */
-import { faults, FaultServer, type ServerReply, type ServerRequest } from "tierwise/testing";
+import { FaultServer, type ServerReply, type ServerRequest } from "tierwise/testing";
 import { topics } from "../../examples/support-desk/support-graph.ts";
+import { passingFaults } from "../passing-faults.ts";
 import { randomOf } from "../soak/random.ts";
 
 export type Command = "count" | "be good";
@@ -22,18 +23,7 @@ const counts = { requests: 0, faults: 0, closed: 0 };
 let isGood = false;
 
 const goingWrong: readonly (() => ServerReply)[] = [
-  () => faults.status(500),
-  () => faults.status(503),
-  () => faults.status(400),
-  () => faults.rateLimited({ retryAfterMs: 50 }),
-  () => faults.resetBeforeHeaders(),
-  () => faults.resetMidBody(),
-  () => faults.closeMidBody(),
-  () => faults.html(),
-  () => faults.truncatedJson(),
-  () => faults.emptyBody(),
-  () => faults.lengthLimit(),
-  () => faults.usage("absent"),
+  ...passingFaults,
   () => ({ delivery: { pieceBytes: 20, everyMs: 5 } }),
 ];
 

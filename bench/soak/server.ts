@@ -4,6 +4,7 @@
  * @module
  */
 import { faults, FaultServer, type ServerReply, type ServerRequest } from "tierwise/testing";
+import { passingFaults } from "../passing-faults.ts";
 import { randomOf } from "./random.ts";
 
 /** `mixed`: one answer in a hundred goes wrong; `slow`: each takes half a second; `good`: none of both. */
@@ -20,25 +21,14 @@ let mode: Mode = "mixed";
 let requests = 0;
 
 const goingWrong: readonly (() => ServerReply)[] = [
-  () => faults.status(500),
-  () => faults.status(503),
-  () => faults.status(400),
-  () => faults.rateLimited({ retryAfterMs: 50 }),
-  () => faults.resetBeforeHeaders(),
-  () => faults.resetMidBody(),
+  ...passingFaults,
   () => faults.closeBeforeHeaders(),
-  () => faults.closeMidBody(),
   () => faults.hang(),
   () => faults.hangMidBody(),
   () => faults.drip({ everyMs: 20 }),
-  () => faults.html(),
-  () => faults.truncatedJson(),
   () => faults.invalidUtf8(),
-  () => faults.emptyBody(),
   () => faults.gzipBomb({ unpackedBytes: 2_000_000 }),
   () => ({ content: "x".repeat(1_000_000) }),
-  () => faults.lengthLimit(),
-  () => faults.usage("absent"),
   () => faults.usage("huge"),
 ];
 

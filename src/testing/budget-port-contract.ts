@@ -1,6 +1,6 @@
 import { deepStrictEqual } from "node:assert/strict";
 import type { AccountWindow } from "../runtime/budget/account-window.ts";
-import type { Amounts } from "../runtime/budget/amounts.ts";
+import type { Amounts, Dimension } from "../runtime/budget/amounts.ts";
 import type { BudgetPort, ReserveAnswer } from "../runtime/budget/budget-port.ts";
 
 /** One promise of a port, checked on an implementation. */
@@ -40,6 +40,11 @@ class Speaker {
     return this.#port.reserve({ id: this.name(id), accounts: own, amounts, atMs, expiresAtMs: atMs + dayMs });
   }
 
+  /** What a port answers when the account has no room in the dimension. */
+  refused(account: string, dimension: Dimension): ReserveAnswer {
+    return { reserved: false, account: this.name(account), dimension };
+  }
+
   settle(id: string, amounts: Amounts): Promise<void> {
     return this.#port.settle({ id: this.name(id), amounts });
   }
@@ -66,8 +71,7 @@ export const budgetPortContract: readonly ContractCase[] = [
       for (const [dimension, all, one] of rows) {
         const account = day(dimension, { picoUsd: 100n, tokens: 100, calls: 100 });
         deepStrictEqual(await port.reserve(`${dimension}/all`, [account], all), taken);
-        const refused = { reserved: false, account: port.name(dimension), dimension } as const;
-        deepStrictEqual(await port.reserve(`${dimension}/more`, [account], one), refused);
+        deepStrictEqual(await port.reserve(`${dimension}/more`, [account], one), port.refused(dimension, dimension));
       }
     }),
   },
@@ -75,8 +79,7 @@ export const budgetPortContract: readonly ContractCase[] = [
     name: "takes from all accounts or from none",
     check: speaking(async (port) => {
       const [wide, narrow] = [day("wide", { picoUsd: 100n }), day("narrow", { picoUsd: 10n })];
-      const refused = { reserved: false, account: port.name("narrow"), dimension: "costUsd" } as const;
-      deepStrictEqual(await port.reserve("both", [wide, narrow], call(50n)), refused);
+      deepStrictEqual(await port.reserve("both", [wide, narrow], call(50n)), port.refused("narrow", "costUsd"));
       deepStrictEqual(await port.reserve("wide", [wide], call(100n)), taken);
       deepStrictEqual(await port.reserve("narrow", [narrow], call(10n)), taken);
     }),
@@ -87,8 +90,7 @@ export const budgetPortContract: readonly ContractCase[] = [
       const account = day("day", { picoUsd: 100n, tokens: 100, calls: 2 });
       deepStrictEqual(await port.reserve("first", [account], call(100n, 100, 1)), taken);
       await port.settle("first", call(40n, 30, 1));
-      const refused = { reserved: false, account: port.name("day"), dimension: "costUsd" } as const;
-      deepStrictEqual(await port.reserve("second", [account], call(61n, 70, 1)), refused);
+      deepStrictEqual(await port.reserve("second", [account], call(61n, 70, 1)), port.refused("day", "costUsd"));
       deepStrictEqual(await port.reserve("third", [account], call(60n, 70, 1)), taken);
     }),
   },
@@ -100,8 +102,7 @@ export const budgetPortContract: readonly ContractCase[] = [
       await port.settle("first", call(60n));
       await port.settle("first", call(0n));
       await port.settle("nobody's", call(0n));
-      const refused = { reserved: false, account: port.name("day"), dimension: "costUsd" } as const;
-      deepStrictEqual(await port.reserve("more", [account], call(41n)), refused);
+      deepStrictEqual(await port.reserve("more", [account], call(41n)), port.refused("day", "costUsd"));
       deepStrictEqual(await port.reserve("rest", [account], call(40n)), taken);
     }),
   },
@@ -119,8 +120,7 @@ export const budgetPortContract: readonly ContractCase[] = [
     check: speaking(async (port) => {
       const account = day("day", { picoUsd: 100n });
       deepStrictEqual(await port.reserve("lost", [account], call(100n)), taken);
-      const refused = { reserved: false, account: port.name("day"), dimension: "costUsd" } as const;
-      deepStrictEqual(await port.reserve("more", [account], call(1n)), refused);
+      deepStrictEqual(await port.reserve("more", [account], call(1n)), port.refused("day", "costUsd"));
     }),
   },
   {
@@ -130,8 +130,7 @@ export const budgetPortContract: readonly ContractCase[] = [
       deepStrictEqual(await port.reserve("late", [today], call(100n)), taken);
       deepStrictEqual(await port.reserve("early", [tomorrow], call(90n)), taken);
       await port.settle("late", call(50n));
-      const refused = { reserved: false, account: port.name("day"), dimension: "costUsd" } as const;
-      deepStrictEqual(await port.reserve("more", [tomorrow], call(11n)), refused);
+      deepStrictEqual(await port.reserve("more", [tomorrow], call(11n)), port.refused("day", "costUsd"));
       deepStrictEqual(await port.reserve("rest", [tomorrow], call(10n)), taken);
     }),
   },
@@ -142,8 +141,7 @@ export const budgetPortContract: readonly ContractCase[] = [
       const account = day("day", { picoUsd: most });
       deepStrictEqual(await port.reserve("first", [account], call(most - 1n)), taken);
       await port.settle("first", call(most - 1n));
-      const refused = { reserved: false, account: port.name("day"), dimension: "costUsd" } as const;
-      deepStrictEqual(await port.reserve("two", [account], call(2n)), refused);
+      deepStrictEqual(await port.reserve("two", [account], call(2n)), port.refused("day", "costUsd"));
       deepStrictEqual(await port.reserve("one", [account], call(1n)), taken);
     }),
   },
@@ -153,8 +151,7 @@ export const budgetPortContract: readonly ContractCase[] = [
       const account = day("day", { picoUsd: 100n, calls: 10 });
       deepStrictEqual(await port.reserve("over", [account], call(50n, 0, 1)), taken);
       await port.settle("over", call(150n, 0, 1));
-      const refused = { reserved: false, account: port.name("day"), dimension: "costUsd" } as const;
-      deepStrictEqual(await port.reserve("more", [account], call(1n, 0, 1)), refused);
+      deepStrictEqual(await port.reserve("more", [account], call(1n, 0, 1)), port.refused("day", "costUsd"));
       deepStrictEqual(await port.reserve("free", [account], call(0n, 0, 1)), taken);
     }),
   },

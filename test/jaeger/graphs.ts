@@ -4,7 +4,6 @@ import {
   createCatalog,
   createRuntime,
   defaultPolicy,
-  endpoint,
   graph,
   ProviderError,
   type Endpoint,
@@ -14,35 +13,20 @@ import {
   type RunOptions,
   type RuntimeOptions,
 } from "../../src/index.ts";
-import {
-  ScriptedModel,
-  SimulatedClock,
-  type ReportedUsage,
-  type Script,
-  type ScriptedReply,
-} from "../../src/testing/index.ts";
+import { ScriptedModel, SimulatedClock, type Script } from "../../src/testing/index.ts";
+import { callsTool, priced, say, usage } from "../support/priced-models.ts";
+import { draftingTwo } from "../support/small-graphs.ts";
 import type { Traced } from "./jaeger.ts";
 
-const usage = { inputTokens: 100, outputTokens: 10 };
-const price = { inputPerMillionTokensUsd: 1, outputPerMillionTokensUsd: 1, version: "test" };
 const input = { text: "hello" };
 
 type Input = typeof input;
 
-const say = (text: string, more: Partial<ReportedUsage> = {}): ScriptedReply => ({
-  text,
-  usage: { ...usage, ...more },
-});
-const callsTool = (name: string, args: Record<string, unknown> = {}): ScriptedReply => ({
-  toolCalls: [{ name, args }],
-  usage,
-});
 const down = new ProviderError("down", { retryable: true, errorType: "503", status: 503 });
 
 function place(name: "small" | "large", script: Script, spec: Partial<EndpointSpec> = {}): Endpoint {
   const model = new ScriptedModel(script, { model: `${name}-model` });
-  const where = name === "small" ? ({ class: "slm", location: "on-prem" } as const) : largePlace;
-  return endpoint(name, { ...where, price, model: model.factory, ...spec });
+  return priced(name, model, { ...(name === "large" && largePlace), ...spec });
 }
 
 const largePlace = { class: "llm", location: "cloud" } as const;
@@ -131,20 +115,6 @@ function payingWhoeverIsNamed() {
   return g.output(payout);
 }
 
-function overList() {
-  const inner = graph("draft", { input: z.string(), version: "1" });
-  const written = inner.model("write", {
-    needs: { word: inner.input },
-    complexity: "generation",
-    output: z.string(),
-    prompt: ({ word }) => word,
-  });
-  const each = inner.output(written);
-  const g = graph("drafts", { input: z.object({ text: z.string() }), version: "1" });
-  const words = g.code("words", { needs: { input: g.input }, run: () => ["one", "two"] });
-  return g.output(g.map("draft", { over: words, each, concurrency: 1 }));
-}
-
 function skipping() {
   const g = graph("branch", { input: z.object({ text: z.string() }), version: "1" });
   const taken = g.code("taken", { needs: { input: g.input }, run: () => "done" });
@@ -189,7 +159,10 @@ export const ways = {
     built: withTool({ perCallUsd: 0.05 }),
     endpoints: () => [place("small", [say("done")]), place("large", [callsTool("look", { q: "x" })])],
   }),
-  map: traced({ built: overList(), endpoints: () => [place("small", () => say("text"))] }),
+  map: traced({
+    built: draftingTwo(z.object({ text: z.string() })),
+    endpoints: () => [place("small", () => say("text"))],
+  }),
   streamed: traced({
     built: answering({ stream: true }),
     endpoints: () => [place("small", [{ chunks: ["hel", "lo"], usage }])],

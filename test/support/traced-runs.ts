@@ -1,11 +1,10 @@
 /** Small runs whose recorder has a clock that moves only when told. */
 import * as z from "zod";
-import { createCatalog, createRuntime, defaultPolicy, endpoint, graph, type Graph, type Run } from "../../src/index.ts";
+import { createCatalog, createRuntime, defaultPolicy, graph, type Graph, type Run } from "../../src/index.ts";
 import { traceRecorder, type TraceRecorder, type TraceRecorderOptions } from "../../src/index.ts";
 import { ScriptedModel, SimulatedClock, type Script, type ScriptedReply } from "../../src/testing/index.ts";
-
-const usage = { inputTokens: 100, outputTokens: 10 };
-const price = { inputPerMillionTokensUsd: 1, outputPerMillionTokensUsd: 1, version: "test" };
+import { priced, usage } from "./priced-models.ts";
+import { draftingTwo } from "./small-graphs.ts";
 
 /** In every prompt and every answer, and in no trace. */
 export const canary = "CANARY-4711";
@@ -38,10 +37,10 @@ export class Lab {
     runId: string,
     { small = [], large = [], ...options }: Start = {},
   ): Promise<Run<O>> {
-    const model = (script: Script, name: string) => new ScriptedModel(script, { model: `${name}-model` }).factory;
+    const model = (script: Script, name: string) => new ScriptedModel(script, { model: `${name}-model` });
     const catalog = createCatalog([
-      endpoint("small", { class: "slm", location: "on-prem", price, model: model(small, "small") }),
-      endpoint("large", { class: "llm", location: "cloud", price, model: model(large, "large") }),
+      priced("small", model(small, "small")),
+      priced("large", model(large, "large"), { class: "llm", location: "cloud" }),
     ]);
     const runtime = createRuntime({
       ...{ catalog, policy: defaultPolicy(), retry: { maxAttempts: 1 }, clock: new SimulatedClock() },
@@ -77,16 +76,4 @@ export function replying(): Graph<string, string> {
 }
 
 /** One answer for each of two words. */
-export function overList(): Graph<string, unknown> {
-  const inner = graph("draft", { input: z.string(), version: "1" });
-  const written = inner.model("write", {
-    needs: { word: inner.input },
-    complexity: "generation",
-    output: z.string(),
-    prompt: ({ word }) => word,
-  });
-  const each = inner.output(written);
-  const g = graph("drafts", { input: z.string(), version: "1" });
-  const words = g.code("words", { needs: { input: g.input }, run: () => ["one", "two"] });
-  return g.output(g.map("draft", { over: words, each, concurrency: 1 }));
-}
+export const overList = (): Graph<string, unknown> => draftingTwo(z.string());
