@@ -21,7 +21,7 @@ export type ErrorCode =
    */
   | "CATALOG_INVALID"
   /**
-   * Options of a runtime, a run, a policy or a registry are wrong, or a run id is under way already.
+   * Options of a runtime, a run, a policy or a registry are wrong.
    *
    * Correct the option that the message names; nothing was started.
    */
@@ -35,7 +35,7 @@ export type ErrorCode =
   /**
    * The input of a run, or what a graph inside a step is handed, does not fit the schema.
    *
-   * Correct the input; the message lists the paths. Nothing was called.
+   * Correct the input; `problems` and the message list the paths. Nothing was called.
    */
   | "INPUT_INVALID"
   /**
@@ -84,7 +84,7 @@ export type ErrorCode =
   /**
    * A cap of the run, of a step or of a shared account has no room for the worst case of the next call.
    *
-   * `details` name the scope and the dimension. Raise that cap, or lower `maxOutputTokens`.
+   * `scope`, `dimension` and `limit` of the error say which cap. Raise it, or lower `maxOutputTokens`.
    */
   | "BUDGET_EXCEEDED"
   /**
@@ -102,7 +102,7 @@ export type ErrorCode =
   /**
    * The caller cancelled the run, or the runtime was shut down.
    *
-   * `cause` holds the reason that the signal carried.
+   * `by` of the error says which of the two; `cause` holds the reason that the signal or the shutdown carried.
    */
   | "RUN_CANCELLED"
   /**
@@ -170,7 +170,55 @@ export type ErrorCode =
    *
    * Record again.
    */
-  | "RECORDING_INVALID";
+  | "RECORDING_INVALID"
+  /**
+   * A value cannot be stored by a durable engine: it is no plain data, holds itself, or is larger than a row may be.
+   *
+   * Return plain data from the step that the message names; keep large values elsewhere and return their address.
+   */
+  | "UNSERIALIZABLE"
+  /**
+   * What a durable engine stored of a run was altered, is incomplete, or was written under another `macKey`.
+   *
+   * Nothing of it was used. Give every worker the same `macKey`; if it is the same, look into who writes to the database.
+   */
+  | "CHECKPOINT_INVALID"
+  /**
+   * A run that was stored cannot go on here: its graph was changed since it started.
+   *
+   * The message names the difference. Let a worker with the old version finish it, or cancel it and start it anew.
+   */
+  | "GRAPH_CHANGED"
+  /**
+   * A run that was stored cannot go on here: an endpoint or a person may see more, or is elsewhere, than when it started.
+   *
+   * The message names which. Restore the old declaration for this run, or cancel it and start it anew.
+   */
+  | "PRIVACY_POLICY_WEAKENED"
+  /**
+   * A process died while a tool without idempotency ran, and nobody knows whether it had its effect; nobody is wired to say.
+   *
+   * Declare the tool `idempotent` or `keyed`, or wire `onHuman`: the person is asked what happened.
+   */
+  | "NEEDS_RESOLUTION"
+  /**
+   * Nobody answered a question before it expired.
+   *
+   * Ask again in a new run, or give the question more time (`expiresMs`).
+   */
+  | "QUESTION_EXPIRED"
+  /**
+   * The database of a durable engine does not answer, or cannot be used as it is configured.
+   *
+   * Check the address, the rights and the health of the database; nothing that was committed is lost.
+   */
+  | "ENGINE_UNAVAILABLE"
+  /**
+   * A run with this `runId` is under way, or the engine has seen one. Nothing was started.
+   *
+   * Wait for that run, or choose another id. Where the id is a caller's idempotency key, answer 409.
+   */
+  | "RUN_EXISTS";
 
 /** Plain facts about an error: ids, limits, counts. Never prompts, outputs or live objects. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
@@ -188,6 +236,12 @@ export class TierwiseError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.details = Object.freeze({ ...options.details });
+  }
+
+  /** How long to wait before the same is tried again, in milliseconds; `undefined` where nobody knows or waiting is no help. */
+  get retryAfterMs(): number | undefined {
+    const waitMs = this.details["retryAfterMs"];
+    return typeof waitMs === "number" ? waitMs : undefined;
   }
 
   /** Works across copies of the package, unlike `instanceof`. */
@@ -229,15 +283,48 @@ export class FlowViolationError extends TierwiseError {
 
 /**
  * A budget of the run, of a step or of a shared account has no room for the next call. Nothing was sent for that call.
- * `details` say which: `step`, `scope`, `dimension`, and for a shared account `account` and `retryAfterMs`.
+ * `retryAfterMs` is the time until the next window of a shared account.
  */
 export class BudgetExceededError extends TierwiseError {
   override readonly name: string = "BudgetExceededError";
+
+  /** The step whose next call was not made. */
+  get step(): string {
+    return String(this.details["step"]);
+  }
+
+  /** Whose budget had no room. */
+  get scope(): "run" | "step" | "shared" {
+    return this.details["scope"] as "run" | "step" | "shared";
+  }
+
+  /** What had no room. */
+  get dimension(): "costUsd" | "tokens" | "calls" {
+    return this.details["dimension"] as "costUsd" | "tokens" | "calls";
+  }
+
+  /** The cap, in US dollars, tokens or calls as `dimension` says. */
+  get limit(): number {
+    return Number(this.details["limit"]);
+  }
+
+  /** Name of the shared account. It may name a tenant, so think before you tell a caller. */
+  get account(): string | undefined {
+    return this.details["account"] as string | undefined;
+  }
 }
 
-/** The caller cancelled the run; `cause` is the reason that the signal carried. */
+/** Who cancelled a run: its caller, with the signal or `run.cancel`, or the shutdown of the runtime. */
+export type CancelledBy = "caller" | "shutdown";
+
+/** The run was cancelled; `cause` is the reason that the signal, `cancel` or `shutdown` carried. */
 export class RunCancelledError extends TierwiseError {
   override readonly name: string = "RunCancelledError";
+
+  /** @default "caller" where nobody said */
+  get by(): CancelledBy {
+    return this.details["by"] === "shutdown" ? "shutdown" : "caller";
+  }
 }
 
 /** The run took longer than its `durationMs`. */
@@ -253,9 +340,18 @@ export class StepFailedError extends TierwiseError {
 /** The input of a run does not fit the schema of its graph. Nothing was called. */
 export class InputError extends TierwiseError {
   override readonly name: string = "InputError";
+
+  /** One sentence per problem, at most ten; they name places and expectations, never values. */
+  get problems(): readonly string[] {
+    const { problems } = this.details;
+    return Array.isArray(problems) ? (problems as readonly string[]) : [];
+  }
 }
 
-/** A model call failed, or was not made because its endpoint takes none now. `retryable`: the same request could succeed later. */
+/**
+ * A model call failed, or was not made because its endpoint takes none now. `retryable`: the same request could succeed later;
+ * `retryAfterMs`: not before that, where the provider (`Retry-After`) or the endpoint's gate said so.
+ */
 export class ProviderError extends TierwiseError {
   override readonly name: string = "ProviderError";
   readonly retryable: boolean;
@@ -263,8 +359,6 @@ export class ProviderError extends TierwiseError {
   readonly status: number | undefined;
   /** Value of the span attribute `error.type`. */
   readonly errorType: string;
-  /** How long not to ask again, in milliseconds, where the provider (`Retry-After`) or the endpoint's gate said so. */
-  readonly retryAfterMs: number | undefined;
 
   constructor(
     message: string,
@@ -277,10 +371,13 @@ export class ProviderError extends TierwiseError {
       cause?: unknown;
     },
   ) {
-    super(options.code ?? "PROVIDER_ERROR", message, { cause: options.cause });
+    const { retryAfterMs } = options;
+    super(options.code ?? "PROVIDER_ERROR", message, {
+      cause: options.cause,
+      ...(retryAfterMs !== undefined && { details: { retryAfterMs } }),
+    });
     this.retryable = options.retryable;
     this.status = options.status;
     this.errorType = options.errorType;
-    this.retryAfterMs = options.retryAfterMs;
   }
 }

@@ -91,6 +91,7 @@ export { flowsTo, formatClearance, type Clearance, type ClearanceSpec } from "./
 
 export { classOfSize } from "./catalog/class-of-size.ts";
 export { amortisedPrice, type OwnHardware } from "./catalog/amortised-price.ts";
+export { formatUsd } from "./catalog/money.ts";
 export { createCatalog, type Catalog, type CatalogOptions } from "./catalog/catalog.ts";
 export {
   endpoint,
@@ -151,6 +152,7 @@ export type { Bounds, Rule, RuleOutcome } from "./policy/rule.ts";
 export type { Confidence, ConfidenceKind } from "./confidence/confidence.ts";
 
 export { createRuntime, type Runtime } from "./runtime/runtime.ts";
+export { checkInput } from "./runtime/check-input.ts";
 export type { RuntimeOptions } from "./runtime/runtime-options.ts";
 export type { TelemetryOptions } from "./runtime/telemetry-options.ts";
 export { memoryBudgets } from "./runtime/budget/memory-budgets.ts";
@@ -160,15 +162,28 @@ export type { BudgetPort, ReserveAnswer, ReserveRequest, SettleRequest } from ".
 export type { AccountsQuestion, BudgetsOptions } from "./runtime/budget/budgets-options.ts";
 export { diffPlans, type PlanChange, type PlanDiff } from "./runtime/planning/diff-plans.ts";
 export type { Plan, PlannedStep } from "./runtime/planning/plan.ts";
-export type { EventOf, PlanOptions, Run, RunOptions, RunResult } from "./runtime/run.ts";
+export type { AttachedRun, EventOf, PlanOptions, Run, RunOptions, RunResult } from "./runtime/run.ts";
 export type { EndpointStatus } from "./runtime/gates/endpoint-status.ts";
 export type { CircuitState } from "./runtime/gates/circuit-breaker.ts";
 export type { GateStatus } from "./runtime/gates/endpoint-gate.ts";
 export type { RetryOptions } from "./runtime/model-call/retry-options.ts";
 export type { ShutdownOptions } from "./runtime/live-runs.ts";
-export type { HumanRequest, StepQuestion, ToolQuestion } from "./runtime/session.ts";
+export type { HumanRequest, ResolveQuestion, StepQuestion, ToolQuestion } from "./runtime/session.ts";
 export type { LedgerSnapshot, LedgerTotals } from "./runtime/budget/ledger.ts";
-export type { Engine, EngineEvent, EngineHost, EngineRun, Waits, Work } from "./runtime/engine.ts";
+export { formatLedger } from "./runtime/budget/format-ledger.ts";
+export type {
+  Engine,
+  EngineEvent,
+  EngineHost,
+  EngineRun,
+  Note,
+  RunInfo,
+  RunNotes,
+  RunQuery,
+  RunStatus,
+  Waits,
+  Work,
+} from "./runtime/engine.ts";
 export type {
   AttemptEnd,
   AttemptError,
@@ -320,6 +335,7 @@ export {
   RunCancelledError,
   StepFailedError,
   TierwiseError,
+  type CancelledBy,
   type ErrorCode,
   type ErrorDetails,
   type Problem,

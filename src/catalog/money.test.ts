@@ -60,7 +60,8 @@ describe("formatUsd", () => {
     [0.00001234, "$0.00001234"],
     [0.0123, "$0.0123"],
     [12.34567, "$12.3457"],
+    [-0.00142, "-$0.001420"],
   ])("shows %d as %s", (usd, text) => {
-    expect(formatUsd(usdToPico(usd))).toBe(text);
+    expect(formatUsd(usd)).toBe(text);
   });
 });

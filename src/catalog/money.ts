@@ -31,9 +31,13 @@ export function picoToUsd(pico: PicoUsd): number {
   return pico === 0n ? 0 : Number(pico) / Number(picoPerUsd);
 }
 
-/** `$0.00142`: four significant digits below a cent, whole tenths of a cent above. */
-export function formatUsd(pico: PicoUsd): string {
-  const usd = picoToUsd(pico);
+/**
+ * `$0.001420`: four significant digits below a cent, hundredths of a cent above.
+ * @param usd an amount in US dollars, for example `ledger.costUsd`; below 0 it is `-$0.0012`
+ */
+export function formatUsd(usd: number): string {
   if (usd === 0) return "$0";
-  return `$${usd < 0.01 ? Number(usd.toPrecision(4)).toFixed(usd < 0.0001 ? 8 : 6) : usd.toFixed(4)}`;
+  const size = Math.abs(usd);
+  const text = size < 0.01 ? Number(size.toPrecision(4)).toFixed(size < 0.0001 ? 8 : 6) : size.toFixed(4);
+  return `${usd < 0 ? "-" : ""}$${text}`;
 }

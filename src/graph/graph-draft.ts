@@ -221,6 +221,7 @@ export class GraphDraft {
       name: definition.name,
       version: definition.version,
       definition,
+      inputSchema: input.json,
       toMermaid: () => toMermaid(definition),
     });
   }

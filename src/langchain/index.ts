@@ -4,4 +4,4 @@
  * @module
  */
 export { toRunnable, type ToRunnableOptions } from "./to-runnable.ts";
-export { runRunnable, type RunnableLike } from "./run-runnable.ts";
+export { runRunnable, type RunnableLike, type RunRunnableOptions } from "./run-runnable.ts";

@@ -1,4 +1,5 @@
-import { RunnableLambda } from "@langchain/core/runnables";
+import { BaseCallbackHandler } from "@langchain/core/callbacks/base";
+import { RunnableLambda, type RunnableConfig } from "@langchain/core/runnables";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
 import { createCatalog, createRuntime, defaultPolicy, endpoint, graph } from "../index.ts";
@@ -52,7 +53,66 @@ describe("a graph as a Runnable", () => {
   });
 });
 
+class ChainEnds extends BaseCallbackHandler {
+  readonly name = "chain-ends";
+  readonly outputs: unknown[] = [];
+
+  override handleChainEnd(outputs: unknown): void {
+    this.outputs.push(outputs);
+  }
+}
+
+describe("the result of a graph as a Runnable", () => {
+  const said = () => {
+    const g = graph("said", { input: z.string() });
+    const spec = { needs: { x: g.input }, complexity: "generation", output: z.string() } as const;
+    return g.output(g.model("said", { ...spec, prompt: ({ x }) => x }));
+  };
+
+  it("reaches the host with its ledger before the chain goes on, with the config of the call", async () => {
+    const seen: unknown[] = [];
+    const chain = toRunnable(runtime, said(), {
+      onResult: ({ output, ledger }, { metadata }) => void seen.push(output, ledger.attempts, metadata?.["of"]),
+    }).pipe(RunnableLambda.from((text: string) => [text, seen.length]));
+    expect(await chain.invoke("x", { metadata: { of: "call" } })).toEqual(["ok", 3]);
+    expect(seen).toEqual(["ok", 1, "call"]);
+  });
+
+  it("does not go on where the host throws", async () => {
+    const runnable = toRunnable(runtime, said(), {
+      onResult: () => {
+        throw new RangeError("too dear");
+      },
+    });
+    await expect(runnable.invoke("x")).rejects.toThrow("too dear");
+  });
+});
+
 describe("a Runnable as a step", () => {
+  it("is called with what the host makes of the step, but the step's signal", async () => {
+    const ended = new ChainEnds();
+    let seen: RunnableConfig = {};
+    const shout = RunnableLambda.from((text: string, config: RunnableConfig) => {
+      seen = config;
+      return text.toUpperCase();
+    });
+    const g = graph("shout", { input: z.string() });
+    let stepSignal: AbortSignal | undefined;
+    const run = runRunnable(shout, ({ text }: { text: string }) => text, {
+      config: ({ signal }) => {
+        stepSignal = signal;
+        return {
+          ...{ tags: ["desk"], signal: AbortSignal.abort() },
+          callbacks: [ended],
+        };
+      },
+    });
+    const shouted = g.code("shouted", { needs: { text: g.input }, run });
+    expect((await runtime.run(g.output(shouted), "hi")).output).toBe("HI");
+    expect([seen.tags, seen.signal?.aborted, stepSignal?.aborted]).toEqual([["desk"], false, false]);
+    expect(ended.outputs).toEqual([{ output: "HI" }]);
+  });
+
   it("gets what the author picks, and the step's signal", async () => {
     let seen: AbortSignal | undefined;
     const shout = RunnableLambda.from((text: string, { signal }: { signal?: AbortSignal }) => {

@@ -1,8 +1,17 @@
+import type { RunnableConfig } from "@langchain/core/runnables";
 import type { StepContext } from "../graph/types/steps.ts";
 
 /** A LangChain Runnable, seen structurally. */
 export interface RunnableLike<TInput, TOutput> {
-  invoke(input: TInput, config?: { readonly signal?: AbortSignal; readonly runId?: string }): Promise<TOutput>;
+  invoke(input: TInput, config?: RunnableConfig): Promise<TOutput>;
+}
+
+export interface RunRunnableOptions {
+  /**
+   * What the Runnable is called with beside the step's signal: callbacks, tags, metadata, `configurable`. Callbacks are given
+   * the Runnable's input and output, past every clearance. @default nothing
+   */
+  readonly config?: (context: StepContext) => Omit<RunnableConfig, "signal">;
 }
 
 /**
@@ -17,6 +26,7 @@ export interface RunnableLike<TInput, TOutput> {
 export function runRunnable<TValues, TInput, TOutput>(
   runnable: RunnableLike<TInput, TOutput>,
   inputOf: (values: TValues) => TInput,
+  { config = () => ({}) }: RunRunnableOptions = {},
 ): (values: TValues, context: StepContext) => Promise<TOutput> {
-  return (values, { signal }) => runnable.invoke(inputOf(values), { signal });
+  return (values, context) => runnable.invoke(inputOf(values), { ...config(context), signal: context.signal });
 }

@@ -121,8 +121,9 @@ function withinBounds(
 }
 
 function rungOf(candidate: Candidate, facts: StepFacts): Rung {
-  const { name, class: endpointClass, location } = candidate.endpoint;
-  return Object.freeze({ endpoint: name, class: endpointClass, location, signal: signalOf(candidate, facts) });
+  const { name, class: endpointClass, location, standIn } = candidate.endpoint;
+  const signal = signalOf(candidate, facts);
+  return Object.freeze({ endpoint: name, class: endpointClass, location, ...(standIn && { standIn }), signal });
 }
 
 /** What rules asked for, and what follows from the endpoints that were chosen. */

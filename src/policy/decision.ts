@@ -10,6 +10,8 @@ export interface Rung {
   readonly endpoint: string;
   readonly class: EndpointClass;
   readonly location: Location;
+  /** Its answers are scripted, not generated. @default false */
+  readonly standIn?: true;
   /** What will judge its answer; `unavailable` means that a valid answer is accepted `ungated`. */
   readonly signal: ConfidenceKind;
 }

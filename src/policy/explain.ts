@@ -34,8 +34,8 @@ export function explain(decision: Decision, format: ExplainFormat = "text"): str
 function inWords(decision: Decision): string {
   const lines = [`${titleOf(decision)}: ${ladderText(decision)}`];
   lines.push(`  policy ${decision.policy.name}@${decision.policy.version}: ${decision.reason}`);
-  for (const { endpoint, signal } of decision.ladder)
-    lines.push(`  ${endpoint}: ${gateText(signal, decision.acceptAt)}`);
+  for (const { endpoint, signal, standIn } of decision.ladder)
+    lines.push(`  ${endpoint}: ${standIn === true ? "a stand-in; " : ""}${gateText(signal, decision.acceptAt)}`);
   if (decision.escalation !== "allowed") lines.push(`  after a weak answer: ${escalationText(decision)}`);
   for (const obligation of decision.obligations) lines.push(...obligationText(obligation));
   for (const { experiment, arm } of decision.assignments) lines.push(`  experiment ${experiment}: arm ${arm}`);
@@ -50,11 +50,11 @@ function titleOf({ step, role, label }: Decision): string {
 }
 
 function asTable(decision: Decision): string {
-  const chosen = decision.ladder.map(({ endpoint, class: endpointClass, location, signal }, index) => [
+  const chosen = decision.ladder.map(({ endpoint, class: endpointClass, location, signal, standIn }, index) => [
     endpoint,
     `asked ${index + 1}.`,
     "-",
-    `${endpointClass}, ${location}; ${gateText(signal, decision.acceptAt)}`,
+    `${endpointClass}, ${location}${standIn === true ? ", stand-in" : ""}; ${gateText(signal, decision.acceptAt)}`,
   ]);
   const refused = decision.refused.map(({ endpoint, rule, reason }) => [endpoint, "refused", rule, reason]);
   const rows = [...chosen, ...refused];

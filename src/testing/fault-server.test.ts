@@ -548,6 +548,17 @@ describe("a fault is really served", () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  it("and the last requests are remembered, all counted, the script gone through to its end", async () => {
+    const replies = ["a", "b", "c"].map((content) => ({ content }));
+    await using server = await FaultServer.start(replies, { keepRequests: 1 });
+    for (const { content } of replies) expect((await ask(server, patienceFor())).body).toContain(`"${content}"`);
+    expect([server.requests.length, server.requestCount]).toEqual([1, 3]);
+    server.assertDone();
+    await expect(FaultServer.start([], { keepRequests: 0.5 })).rejects.toThrow(
+      "FaultServer keepRequests: expected a whole number from 0, or Infinity, found 0.5",
+    );
+  });
+
   it("and every fault that there is stands in these tables", () => {
     const replies = [...statuses, ...connections, ...bodies, ...completions, ...toolCalls, ...streams];
     const shown = new Set(replies.map(([, reply]) => JSON.stringify(reply)));

@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from "node:net";
 import { completionBody, eventStreamBody } from "./completion-body.ts";
 import { deliver, type Answer } from "./deliver.ts";
+import { checkedKept, defaultKept, keepLast } from "./keep-last.ts";
 import type { Delivery, ServerReply } from "./server-reply.ts";
 
 /** One request as it arrived. */
@@ -18,13 +19,18 @@ export interface ServerRequest {
   readonly closedByClient: boolean;
 }
 
+export interface FaultServerOptions {
+  /** How many of the last requests `requests` holds, with their bodies: 0 or more, `Infinity` for all. @default 10_000 */
+  readonly keepRequests?: number;
+}
+
 /** Replies in order, or a function that answers every request. */
 export type ServerScript = readonly ServerReply[] | ((request: ServerRequest) => ServerReply);
 
 /**
  * An OpenAI-compatible server on the loopback interface that answers from a script: good answers, and with `faults` all the
- * ways in which one goes wrong. It answers every path, streams where the request says `stream: true`, and remembers every
- * request. One beyond the end of a list gets status 418, so that a hidden retry shows in the count and in `assertDone`.
+ * ways in which one goes wrong. It answers every path, streams where the request says `stream: true`, and remembers its
+ * requests. One beyond the end of a list gets status 418, so that a hidden retry shows in the count and in `assertDone`.
  *
  * @example
  * ```ts
@@ -35,8 +41,11 @@ export type ServerScript = readonly ServerReply[] | ((request: ServerRequest) =>
  * ```
  */
 export class FaultServer implements AsyncDisposable {
+  /** The last requests, as many as `keepRequests` says; `requestCount` counts them all. */
   readonly requests: ServerRequest[] = [];
   readonly #script: ServerScript;
+  readonly #keepRequests: number;
+  #requestCount = 0;
   readonly #http = createServer((request, response) => this.#take(request, response));
   readonly #answering = new Set<Promise<void>>();
   #port = 0;
@@ -44,15 +53,21 @@ export class FaultServer implements AsyncDisposable {
   #failure: { readonly cause: unknown } | undefined;
   #arrived = Promise.withResolvers<undefined>();
 
-  private constructor(script: ServerScript) {
+  private constructor(script: ServerScript, { keepRequests = defaultKept }: FaultServerOptions) {
     this.#script = script;
+    this.#keepRequests = checkedKept("FaultServer keepRequests", keepRequests);
   }
 
   /** Resolves when it can be asked. */
-  static async start(script: ServerScript): Promise<FaultServer> {
-    const server = new FaultServer(script);
+  static async start(script: ServerScript, options: FaultServerOptions = {}): Promise<FaultServer> {
+    const server = new FaultServer(script, options);
     await server.resume();
     return server;
+  }
+
+  /** How many requests have arrived. */
+  get requestCount(): number {
+    return this.#requestCount;
   }
 
   get port(): number {
@@ -72,10 +87,8 @@ export class FaultServer implements AsyncDisposable {
   /** @throws {Error} when replies of a list were not asked for, when there were more requests than replies, or when the script threw */
   assertDone(): void {
     if (this.#failure !== undefined) throw new Error("fault server: the script threw; see cause", this.#failure);
-    if (typeof this.#script === "function" || this.#script.length === this.requests.length) return;
-    throw new Error(
-      `fault server: ${this.#script.length} replies were scripted, ${this.requests.length} were asked for`,
-    );
+    if (typeof this.#script === "function" || this.#script.length === this.#requestCount) return;
+    throw new Error(`fault server: ${this.#script.length} replies were scripted, ${this.#requestCount} were asked for`);
   }
 
   /** From now on connections are refused; those that are open are cut. */
@@ -124,18 +137,20 @@ export class FaultServer implements AsyncDisposable {
       if (!response.writableFinished && !broken && !this.#stopping) received.close();
       gone.abort();
     });
-    this.requests.push(received);
+    this.#requestCount += 1;
+    const number = this.#requestCount;
+    keepLast(this.requests, received, this.#keepRequests);
     this.#arrived.resolve(undefined);
     this.#arrived = Promise.withResolvers();
-    const { delivery, ...answer } = body === undefined ? answerTo(received, notJson) : this.#answerTo(received);
+    const { delivery, ...answer } = body === undefined ? answerTo(received, notJson) : this.#answerTo(received, number);
     broken = delivery.then === "reset" || delivery.then === "close";
     await deliver(response, answer, { ...delivery, signal: gone.signal });
   }
 
-  #answerTo(received: ServerRequest): PlannedAnswer {
+  #answerTo(received: ServerRequest, number: number): PlannedAnswer {
     try {
       const script = this.#script;
-      const reply = typeof script === "function" ? script(received) : script[this.requests.length - 1];
+      const reply = typeof script === "function" ? script(received) : script[number - 1];
       return answerTo(received, reply ?? notScripted);
     } catch (error) {
       // Without an answer the client would wait for ever, and nobody would learn why.

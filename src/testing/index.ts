@@ -5,11 +5,18 @@
  */
 export type { ReportedUsage } from "../catalog/usage.ts";
 
-export { ScriptedModel, type Script, type ScriptedCall, type ScriptedReply } from "./scripted-model.ts";
+export {
+  ScriptedModel,
+  type Script,
+  type ScriptedCall,
+  type ScriptedModelOptions,
+  type ScriptedReply,
+} from "./scripted-model.ts";
 export { SimulatedClock } from "./simulated-clock.ts";
 export { budgetPortContract, type ContractCase } from "./budget-port-contract.ts";
+export { durableEngineContract, engineContract, ServedEngine, type EngineCase } from "./engine-contract.ts";
 
-export { FaultServer, type ServerRequest, type ServerScript } from "./fault-server.ts";
+export { FaultServer, type FaultServerOptions, type ServerRequest, type ServerScript } from "./fault-server.ts";
 export type { Delivery, EventStream, ServedCompletion, ServedToolCall, ServerReply } from "./server-reply.ts";
 export * as faults from "./faults.ts";
 

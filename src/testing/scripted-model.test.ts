@@ -36,6 +36,36 @@ describe("a scripted model", () => {
     expect(large.calls).toHaveLength(0);
   });
 
+  it("remembers its last calls, counts all, and goes on in its script", async () => {
+    const replies = Array.from({ length: 5 }, (_, index) => ({ text: `answer ${index}` }));
+    const model = new ScriptedModel(replies, { keepCalls: 2 });
+    const answers: unknown[] = [];
+    for (const text of ["a", "b", "c", "d", "e"]) {
+      const answer = (await model.invoke([{ role: "user", content: text }])) as { content: unknown };
+      answers.push(answer.content);
+    }
+    expect(answers).toEqual(replies.map(({ text }) => text));
+    expect(model.calls.map(({ messages }) => messages[0]?.content)).toEqual(["d", "e"]);
+    expect(model.callCount).toBe(5);
+    model.assertDone();
+  });
+
+  it("forgets the oldest of more than 10,000 calls where nobody says how many to keep", async () => {
+    const model = new ScriptedModel(() => ({ text: "ok" }));
+    for (let call = 0; call < 10_001; call += 1) await model.invoke([{ role: "user", content: String(call) }]);
+    expect([model.calls.length, model.callCount, model.calls[0]?.messages[0]?.content]).toEqual([10_000, 10_001, "1"]);
+  });
+
+  it("remembers none or all where it is told to, and refuses what is no number of calls", async () => {
+    const none = new ScriptedModel(() => ({ text: "ok" }), { keepCalls: 0 });
+    await none.invoke([]);
+    expect([none.calls.length, none.callCount]).toEqual([0, 1]);
+    expect(() => new ScriptedModel([], { keepCalls: Infinity })).not.toThrow();
+    expect(() => new ScriptedModel([], { keepCalls: -1 })).toThrow(
+      "ScriptedModel keepCalls: expected a whole number from 0, or Infinity, found -1",
+    );
+  });
+
   it("can be asked whether its script was used up, and no more than that", async () => {
     const small = new ScriptedModel([{ text: "one" }, { text: "two" }, { text: "three" }], { model: "tiny" });
     const unused = 'scripted model "tiny" was called 0 times; replies in its script: 3';

@@ -4,6 +4,7 @@ import { sleep } from "../common/abort.ts";
 import { systemClock, type Clock } from "../common/clock.ts";
 import { utf8Bytes } from "../common/utf8.ts";
 import { TierwiseError } from "../errors.ts";
+import { checkedKept, defaultKept, keepLast } from "./keep-last.ts";
 
 /** What the model answers once. */
 export interface ScriptedReply {
@@ -42,6 +43,15 @@ export interface ScriptedCall {
   readonly streamed: boolean;
 }
 
+export interface ScriptedModelOptions {
+  /** @default "scripted-stand-in" */
+  readonly model?: string;
+  /** What pauses between pieces wait for. @default the machine's */
+  readonly clock?: Clock;
+  /** How many of the last calls `calls` holds, with their messages: 0 or more, `Infinity` for all. @default 10_000 */
+  readonly keepCalls?: number;
+}
+
 /** Replies in order, or a function that answers every call. */
 export type Script = readonly ScriptedReply[] | ((call: ScriptedCall) => ScriptedReply);
 
@@ -61,18 +71,26 @@ export type Script = readonly ScriptedReply[] | ((call: ScriptedCall) => Scripte
  */
 export class ScriptedModel implements ChatModelLike {
   readonly model: string;
+  /** The last calls, as many as `keepCalls` says; `callCount` counts them all. */
   readonly calls: ScriptedCall[] = [];
   readonly #script: Script;
   readonly #clock: Clock;
+  readonly #keepCalls: number;
+  #callCount = 0;
 
-  /** @param options `clock` is what pauses between pieces wait for, by default the machine's */
   constructor(
     script: Script,
-    { model = "scripted-stand-in", clock = systemClock }: { readonly model?: string; readonly clock?: Clock } = {},
+    { model = "scripted-stand-in", clock = systemClock, keepCalls = defaultKept }: ScriptedModelOptions = {},
   ) {
     this.#script = script;
     this.model = model;
     this.#clock = clock;
+    this.#keepCalls = checkedKept("ScriptedModel keepCalls", keepCalls);
+  }
+
+  /** How often it was called. */
+  get callCount(): number {
+    return this.#callCount;
   }
 
   /** For `endpoint({ model })`: takes any output limit, so that it may stand under a money budget. */
@@ -102,8 +120,8 @@ export class ScriptedModel implements ChatModelLike {
 
   /** @throws {TierwiseError} when replies of the script were not used, or when there were more calls than replies */
   assertDone(): void {
-    if (typeof this.#script === "function" || this.#script.length === this.calls.length) return;
-    throw this.#unexpected(`was called ${this.calls.length} times`);
+    if (typeof this.#script === "function" || this.#script.length === this.#callCount) return;
+    throw this.#unexpected(`was called ${this.#callCount} times`);
   }
 
   async #answer(asked: Asked): Promise<unknown> {
@@ -130,7 +148,9 @@ export class ScriptedModel implements ChatModelLike {
   #next({ messages, options, tools }: Asked, streamed: boolean) {
     const signal = (options as { signal?: AbortSignal } | undefined)?.signal;
     const call: ScriptedCall = { messages: messages as ScriptedCall["messages"], tools, signal, streamed };
-    const number = this.calls.push(call);
+    this.#callCount += 1;
+    const number = this.#callCount;
+    keepLast(this.calls, call, this.#keepCalls);
     const reply = typeof this.#script === "function" ? this.#script(call) : this.#script[number - 1];
     if (reply === undefined) throw this.#unexpected(`did not expect call ${number}`);
     return { reply, call, number };

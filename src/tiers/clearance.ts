@@ -55,6 +55,11 @@ export function clearanceFor(label: Label): Clearance {
   return makeClearance(label);
 }
 
+/** Whether who has `inner` may receive nothing that who has `outer` may not. */
+export function clearanceWithin(inner: Clearance, outer: Clearance): boolean {
+  return levelOf(inner.level) <= levelOf(outer.level) && inner.compartments.every((held) => covers(outer, held));
+}
+
 export function formatClearance(clearance: Clearance): string {
   return formatLabel(clearance);
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { declassify, declassifyMistakes, type Declassification } from "./declassify.ts";
+import { flowsTo, makeClearance, uncovered } from "./clearance.ts";
+import { declassify, declassifyMistakes, redactionFor, type Declassification } from "./declassify.ts";
 import { isAtLeast, levelOf, makeLabel, privacyLevels, type Compartment, type Label } from "./label.ts";
 
 const kinds: readonly Compartment[] = ["pii", "phi", "pci", "secret", "tenant:acme", "tenant:*"];
@@ -93,5 +94,26 @@ describe("declassifyMistakes", () => {
     ],
   ])("finds what is illegal in lowering %s", (_name, changes, mistakes) => {
     expect(declassifyMistakes(regulated, { ...legal, ...changes })).toEqual(mistakes);
+  });
+});
+
+describe("the redaction that is advised for a flow", () => {
+  const clearances = fc.record({ level, compartments: fc.subarray([...kinds]) }).map((spec) => makeClearance(spec));
+
+  it("is legal and brings the label within the clearance; there is none where that cannot be", () => {
+    fc.assert(
+      fc.property(label, clearances, (from, clearance) => {
+        const advice = redactionFor(from, clearance);
+        const isTooHigh = levelOf(from.level) > levelOf(clearance.level) + 1;
+        const needsSecret = uncovered(from, clearance).includes("secret");
+        expect(advice === undefined).toBe(flowsTo(from, clearance) || isTooHigh || needsSecret);
+        if (advice === undefined) return;
+        const [, removed = "", to] = /removes \[(.*)\], to "(\w+)"/.exec(advice) ?? [];
+        const removes = JSON.parse(`[${removed}]`) as Compartment[];
+        const how = { removes, to: to as Declassification["to"], reason: "r" };
+        expect(declassifyMistakes(from, how)).toEqual([]);
+        expect(flowsTo(declassify(from, how), clearance)).toBe(true);
+      }),
+    );
   });
 });

@@ -1,3 +1,4 @@
+import { uncovered, type Clearance } from "./clearance.ts";
 import { levelOf, type Compartment, type Label, type Privacy } from "./label.ts";
 
 /** A declared lowering of a label (rule R8): what is taken out, how far down, and why. */
@@ -24,4 +25,16 @@ export function declassifyMistakes(from: Label, { removes, to, reason }: Declass
   if (drop > 1) mistakes.push(`from ${from.level} to ${to} is ${drop} levels; at most one without a human's approval`);
   if (reason.trim() === "") mistakes.push('"reason" is empty; it is what the audit log shows');
   return mistakes;
+}
+
+/**
+ * The redaction that would bring a label within a clearance, as an author would write it. `undefined` where there is none, or
+ * none that is legal: one that would be refused is no advice.
+ */
+export function redactionFor(label: Label, clearance: Clearance): string | undefined {
+  const drop = levelOf(label.level) - levelOf(clearance.level);
+  const removes = uncovered(label, clearance);
+  if ((drop <= 0 && removes.length === 0) || drop > 1 || removes.includes("secret")) return undefined;
+  const to = drop > 0 ? clearance.level : label.level;
+  return `g.redact(... removes [${removes.map((compartment) => `"${compartment}"`).join(", ")}], to "${to}")`;
 }

@@ -118,6 +118,12 @@ describe("R5: a tool", () => {
     expect(problem?.message).toContain('removes ["pii"], to "customer"');
   });
 
+  it("is told to redact to the level of the data where its own is higher", () => {
+    const label = { level: "internal", compartments: ["pii"] } as const;
+    const [problem] = problemsOf(() => answer({ label, accepts: "customer" }));
+    expect(problem?.message).toContain('g.redact(... removes ["pii"], to "internal") before "answer"');
+  });
+
   it("is denied what another tool of the same step returns", () => {
     const build = (accepts: ClearanceSpec) => {
       const g = graph("loop", { input: z.object({ q: z.string() }), label: "public", privacy: "classified" });
@@ -170,7 +176,7 @@ describe("R5: the caller", () => {
           'PRIVACY_FLOW_DENIED [build] step "record" -> caller (output)',
           "payload regulated{pci, pii} untrusted exceeds clearance customer{pii}: level +1, pci",
           "path: input -> record",
-          'Fix: g.redact(... removes ["pci"], to "customer") before "record", declare g.output(..., { clearance }) if the caller may see it, or drop it here',
+          'Fix: g.redact(... removes ["pci"], to "customer") between "record" and the output, declare g.output(..., { clearance }) if the caller may see it, or drop it here',
         ].join("\n"),
       },
     ]);

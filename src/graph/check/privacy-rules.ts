@@ -1,7 +1,7 @@
 /** What labels forbid that can be seen without a catalog: R5 and R6 for tools, R5 for the caller, R7, R8. */
 import type { ErrorCode } from "../../errors.ts";
-import { excess, flowsTo, formatClearance, uncovered, type Clearance } from "../../tiers/clearance.ts";
-import { declassifyMistakes } from "../../tiers/declassify.ts";
+import { excess, flowsTo, formatClearance, type Clearance } from "../../tiers/clearance.ts";
+import { declassifyMistakes, redactionFor } from "../../tiers/declassify.ts";
 import { formatLabel, isAtLeast, join, levelOf, publicTrusted, type Label } from "../../tiers/label.ts";
 import { isNesting } from "../describe-nesting.ts";
 import type { AgentStep, BoundTool, CodeStep, NestingStep, RedactStep, StepDefinition } from "../definition.ts";
@@ -166,15 +166,25 @@ export function checkOutput(
       clearance,
       name: "caller (output)",
       fix: "declare g.output(..., { clearance }) if the caller may see it",
+      ...(step !== undefined &&
+        raises(step, clearance, graph) && { redactAt: `between "${step.name}" and the output` }),
     };
     report(`output.${name}`, flowDenied(step ?? refName(ref), label, { ...sink, graph }), "PRIVACY_FLOW_DENIED");
   }
+}
+
+/** It is the step itself that goes above the clearance: a redaction of what it reads would be of no use. */
+function raises({ name }: StepDefinition, clearance: Clearance, { flows }: CheckedGraph): boolean {
+  const flow = flows[name];
+  return flow !== undefined && flowsTo(flow.input, clearance);
 }
 
 export interface Sink {
   readonly name: string;
   readonly clearance: Clearance;
   readonly fix: string;
+  /** Where a redaction would have to stand. @default before what the payload comes from */
+  readonly redactAt?: string;
   readonly graph: CheckedGraph;
 }
 
@@ -183,15 +193,12 @@ export function flowDenied(from: StepDefinition | string, label: Label, sink: Si
   const isInput = typeof from === "string";
   const subject = isInput ? from : `step "${from.name}"`;
   const over = excess(label, sink.clearance);
-  const removed = uncovered(label, sink.clearance);
-  const before = isInput ? "the output" : `"${from.name}"`;
-  // A redaction that R8 would refuse is no advice.
-  const canRedact = !removed.includes("secret") && levelOf(label.level) - levelOf(sink.clearance.level) <= 1;
-  const redact = `g.redact(... removes [${removed.map((c) => `"${c}"`).join(", ")}], to "${sink.clearance.level}") before ${before}, `;
+  const redactAt = sink.redactAt ?? `before ${isInput ? "the output" : `"${from.name}"`}`;
+  const redaction = redactionFor(label, sink.clearance);
   return (
     `PRIVACY_FLOW_DENIED [build] ${subject} -> ${sink.name}\n` +
     `payload ${formatLabel(label, label.integrity)} exceeds clearance ${formatClearance(sink.clearance)}: ${over}\n` +
     `path: ${isInput ? from : pathTo(from, label, sink.graph)}\n` +
-    `Fix: ${canRedact ? redact : ""}${sink.fix}, or drop it here`
+    `Fix: ${redaction === undefined ? "" : `${redaction} ${redactAt}, `}${sink.fix}, or drop it here`
   );
 }

@@ -1,5 +1,6 @@
 import type { LabelSpec, Privacy } from "../../tiers/label.ts";
 import type { GraphDefinition } from "../definition.ts";
+import type { JsonSchema } from "../schema.ts";
 import type {
   Always,
   AgentSpec,
@@ -46,6 +47,8 @@ export interface Graph<in I, out O> {
   /** Author's version plus a hash of names, kinds, edges, tiers, labels and schemas. Functions are not hashed. */
   readonly version: string;
   readonly definition: GraphDefinition;
+  /** JSON Schema of what `run` and `start` accept, for example for the route of a service; `checkInput` tells whether a value fits. */
+  readonly inputSchema: JsonSchema;
   /** The graph as Mermaid flowchart source. */
   toMermaid(): string;
   readonly [inputType]: (value: I) => void;

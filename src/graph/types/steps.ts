@@ -26,7 +26,8 @@ interface Common<N extends Needs> {
 /**
  * Hard caps of one execution of a step: everything that it calls, retries and rejected drafts included, and everything that
  * runs inside it. A step of a graph that runs many times (an item of a map, an iteration of a loop) has them each time anew.
- * The caps around it, of the run and of shared accounts, hold beside them.
+ * The caps around it, of the run and of shared accounts, hold beside them. A step's budget names at least one cap: `{}` is
+ * refused there, for somebody meant it to bound something. A run's may be `{}`: its `durationMs` bounds it all the same.
  */
 export interface StepBudget {
   /** US dollars, models and tools, above 0, at most 1,000,000. @default no cap */
@@ -231,7 +232,7 @@ export interface AgentSpec<N extends Needs, O> extends Common<N>, ModelLimits, S
   readonly maxTurns?: number;
   /**
    * Turns in a row, 0 to 10, in which a model may put right what cannot be called: arguments that do not fit, a tool that is
-   * not there. They have the role `plan` and count as escalations. One more fails the step (`TOOL_LOOP_LIMIT`). @default 2
+   * not there. They have the role `plan`, and are escalations where another model takes them. One more fails the step (`TOOL_LOOP_LIMIT`). @default 2
    */
   readonly maxRepairs?: number;
   /**
