@@ -12,7 +12,8 @@ import type { ErrorCode } from "../errors.ts";
 import type { Decision } from "../policy/decision.ts";
 import type { Label, Privacy } from "../tiers/label.ts";
 
-export type RunOutcome = "completed" | "failed" | "cancelled" | "budget_exceeded" | "denied";
+/** `interrupted`: on a durable engine, the run goes on in another process. */
+export type RunOutcome = "completed" | "failed" | "cancelled" | "budget_exceeded" | "denied" | "interrupted";
 export type StepOutcome = "completed" | "failed" | "skipped" | "cancelled";
 
 /** Why an attempt was made: first try, the same endpoint again, another after a failure, a stronger one after a weak answer, the next turn of a tool loop. */

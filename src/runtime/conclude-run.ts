@@ -4,7 +4,7 @@ import { utf8Bytes } from "../common/utf8.ts";
 import { costBucket } from "../telemetry/cost-bucket.ts";
 import type { GraphDefinition, PlacedStep } from "../graph/definition.ts";
 import * as names from "../telemetry/semconv.ts";
-import type { Conclusion } from "./driver.ts";
+import type { Conclusion } from "./conclusion.ts";
 import type { LedgerSnapshot } from "./budget/ledger.ts";
 import { refValue, type Session } from "./session.ts";
 import { errorTypeOf } from "./trace-step.ts";
@@ -87,7 +87,7 @@ function reportOf(session: Session): string {
     const { endpoints, attempts, costUsd } = session.ledger.totals(name);
     // A list asks one model a thousand times; `attempts` says how often.
     const model = [...new Set(endpoints)].join(", ");
-    const ms = Math.round(session.stepMs.get(name) ?? 0);
+    const ms = Math.round(session.stepMs?.get(name) ?? 0);
     const facts = { tier: step.complexity, model, attempts, usd: costUsd, ms };
     const row = `${JSON.stringify(name)}:${JSON.stringify(facts)}`;
     bytes += utf8Bytes(row) + 1;

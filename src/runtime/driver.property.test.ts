@@ -19,7 +19,8 @@ import type { StepDefinition } from "../graph/definition.ts";
 import { defaultPolicy } from "../policy/policy.ts";
 import { SimulatedClock } from "../testing/simulated-clock.ts";
 import { concludeRun } from "./conclude-run.ts";
-import { Driver, runCancelled, type Conclusion } from "./driver.ts";
+import { runCancelled, type Conclusion } from "./conclusion.ts";
+import { Driver } from "./driver.ts";
 import type { EngineEvent } from "./engine.ts";
 import { frameOf } from "./frame.ts";
 import { openSession } from "./open-session.ts";
@@ -128,7 +129,7 @@ class WatchedRun {
     }
     this.#isCancelled = true;
     void this.#engine.cancel(runId, "enough");
-    this.session.abort.abort(runCancelled("enough"));
+    this.session.abort.abort(runCancelled("enough", "caller"));
   }
 
   #onEvent(event: RunEvent): void {

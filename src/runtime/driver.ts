@@ -3,61 +3,20 @@
  * all I/O is in `perform.ts`. A graph inside a step (`subgraph`, `map`, `loop`) is a frame of its own with a scheduler of
  * its own; there is one loop for all of them.
  */
-import { picoToUsd } from "../catalog/money.ts";
-import {
-  BudgetExceededError,
-  ProviderError,
-  RunCancelledError,
-  StepFailedError,
-  type TierwiseError,
-} from "../errors.ts";
-import type { RunOutcome, StepOutcome } from "../events/event.ts";
+import type { TierwiseError } from "../errors.ts";
 import type { StepDefinition } from "../graph/definition.ts";
-import type { StepTrace } from "../telemetry/run-trace.ts";
 import { outputOf } from "./conclude-run.ts";
+import { cancellation, failure, recovered, recoveredValue, type Conclusion, type Unfinished } from "./conclusion.ts";
+import { DueWork } from "./due-work.ts";
+import { endStep } from "./end-step.ts";
 import type { EngineEvent, EngineRun, Waits } from "./engine.ts";
-import { nestedSession, staticName } from "./frame.ts";
-import { failed, value, type Child, type Progress, type Settlement, type StepProgram } from "./programs/program.ts";
-import { programFor } from "./programs/program-for.ts";
+import { openChild } from "./open-child.ts";
+import { failed, value, type Child, type Progress, type Settlement } from "./programs/program.ts";
 import { stepError } from "./programs/step-error.ts";
-import { isRecoverable } from "./recovery.ts";
-import { budgetOf, openStepBudget } from "./budget/reserve-call.ts";
-import { Scheduler, type Action } from "./scheduler.ts";
-import { deadlineExceeded, needValues, sourceValue, stepOf, type Session } from "./session.ts";
-import type { StepWork } from "./step-work.ts";
-import { endStepTrace, measureStep, startStepTrace } from "./trace-step.ts";
-
-/** How a run ended, before it is turned into a result. */
-export type Conclusion =
-  | { readonly outcome: "completed" }
-  | { readonly outcome: Exclude<RunOutcome, "completed">; readonly error: TierwiseError };
-
-type Ending =
-  Settlement | { readonly type: "cancelled" } | { readonly type: "recovered"; readonly error: TierwiseError };
-
-/** A graph under way: the run's own, or one inside a step. */
-interface Frame {
-  readonly session: Session;
-  readonly scheduler: Scheduler;
-  readonly running: Map<string, Running>;
-  /** The step that runs this graph, and which of its children it is. */
-  readonly parent: { readonly running: Running; readonly index: number } | undefined;
-  readonly release: () => void;
-  failure: TierwiseError | undefined;
-  isOver: boolean;
-}
-
-interface Running {
-  readonly frame: Frame;
-  readonly step: StepDefinition;
-  readonly program: StepProgram;
-  readonly trace: StepTrace;
-  readonly startedMs: number;
-  /** Works and graphs inside that were started and have not come back. */
-  outstanding: number;
-  children: Set<Frame> | undefined;
-  ending: Ending | undefined;
-}
+import { frameOver, underWay, type Frame, type Running } from "./running.ts";
+import type { Action } from "./scheduler.ts";
+import { deadlineExceeded, stepOf, type Session } from "./session.ts";
+import { skipStep, startStep, wants } from "./start-step.ts";
 
 /** A graph inside a step that is over. */
 interface ChildEnd {
@@ -66,35 +25,39 @@ interface ChildEnd {
   readonly ending: Settlement;
 }
 
-const noWaits: Waits = { signals: [], timers: {} };
+const noSignals: readonly string[] = [];
+const noWaits: Waits = { signals: noSignals, timers: {} };
+const nothingToRelease = (): void => undefined;
 
 export class Driver {
   readonly #session: Session;
   readonly #root: Frame;
   #runningCount = 0;
-  /** By key of a work, its step. */
-  readonly #owners = new Map<string, Running>();
+  readonly #works = new DueWork();
   /** What follows without waiting, in the order in which it came up. Queues, not calls: chains, lists and loops are long. */
   #actions: { readonly frame: Frame; readonly action: Action }[] = [];
   #ended: ChildEnd[] = [];
-  #due: StepWork[] = [];
   #waits: Waits = noWaits;
   /** Something may be due that nobody wants any more. */
   #hasDead = false;
-  #stopped: Exclude<Conclusion, { outcome: "completed" }> | undefined;
+  #stopped: Unfinished | undefined;
 
   constructor(session: Session) {
     this.#session = session;
-    this.#root = frameOver(session, undefined, () => undefined);
+    this.#root = frameOver(session, undefined, nothingToRelease);
   }
 
-  /** Runs to the end. Never rejects for anything that a step or the caller did. */
-  async drive(run: EngineRun): Promise<Conclusion> {
+  /**
+   * Runs to the end. Never rejects for anything that a step or the caller did.
+   * @param after until whoever started the run hears its events
+   */
+  async drive(run: EngineRun, after?: Promise<void>): Promise<Conclusion> {
+    await after;
     this.#begin();
     while (this.#runningCount > 0) {
       const drained = this.#session.events.drained();
       if (drained !== undefined) await this.#untilRead(drained);
-      const events = await run.advance(this.#takeDue(), this.#waits);
+      const events = await run.advance(this.#works.take(), this.#waits);
       for (const event of events) {
         this.#fold(event);
         this.#followUp();
@@ -107,15 +70,9 @@ export class Driver {
     const { events, services, deadlineMs, graph } = this.#session;
     events.emit({ type: "run-start", graph: graph.name, graphVersion: graph.version, labelled: graph.labelled });
     const deadline = services.clock.epochMs() + deadlineMs - services.clock.nowMs();
-    this.#waits = { signals: [], timers: { deadline } };
+    this.#waits = { signals: noSignals, timers: { deadline } };
     this.#enqueue(this.#root, this.#root.scheduler.begin());
     this.#followUp();
-  }
-
-  #takeDue(): readonly StepWork[] {
-    const due = this.#due;
-    this.#due = [];
-    return due;
   }
 
   /** A reader that stopped reading must not outlive the deadline. */
@@ -129,10 +86,10 @@ export class Driver {
   #fold(event: EngineEvent): void {
     switch (event.type) {
       case "cancel":
-        this.#stop({ outcome: "cancelled", error: runCancelled(event.value) });
+        this.#stop({ outcome: "cancelled", error: cancellation(event.value) });
         break;
       case "timer":
-        this.#stop({ outcome: "failed", error: deadlineExceeded(this.#session, this.#underWay(this.#root)) });
+        this.#stop({ outcome: "failed", error: deadlineExceeded(this.#session, underWay(this.#root)) });
         break;
       case "done":
       case "failed":
@@ -144,10 +101,8 @@ export class Driver {
   }
 
   #foldWork(event: EngineEvent): void {
-    const running = this.#owners.get(event.key);
+    const running = this.#works.back(event.key);
     if (running === undefined) return;
-    this.#owners.delete(event.key);
-    running.outstanding -= 1;
     // What comes in after the step is over is dropped; its cost was settled where it arose.
     const progress = running.ending === undefined ? guarded(running.step, () => running.program.next(event)) : [];
     this.#advance(running, progress);
@@ -182,10 +137,7 @@ export class Driver {
   #dropDead(): void {
     if (!this.#hasDead) return;
     this.#hasDead = false;
-    const { dead = [], live = [] } = Object.groupBy(this.#due, ({ key }) =>
-      this.#isDead(this.#owners.get(key)!.frame) ? "dead" : "live",
-    );
-    this.#due = live;
+    const dead = this.#works.takeDead((frame) => this.#isDead(frame));
     for (const { key } of dead) this.#foldWork({ type: "failed", key, value: undefined, at: 0 });
   }
 
@@ -208,29 +160,17 @@ export class Driver {
   }
 
   #skip(frame: Frame, step: StepDefinition): void {
-    const { session } = frame;
-    session.settled.set(step.name, { kind: "skipped" });
-    session.counts.skipped += 1;
-    session.trace.skipped(step.name);
-    session.events.emit({ type: "step-end", step: step.name, outcome: "skipped", durationMs: 0, costUsd: 0 });
+    skipStep(frame.session, step);
     this.#enqueue(frame, frame.scheduler.settle(step.name, "skipped"));
     this.#endFrameIfIdle(frame);
   }
 
   #start(frame: Frame, step: StepDefinition): void {
-    const { session } = frame;
-    const trace = startStepTrace(session, step);
-    const startedMs = session.services.clock.nowMs();
-    openStepBudget(session, step);
-    const program = programFor(session, step);
-    const base = { frame, step, program, trace, startedMs };
-    const running: Running = { ...base, outstanding: 0, children: undefined, ending: undefined };
-    frame.running.set(step.name, running);
+    const running = startStep(frame, step);
     this.#runningCount += 1;
-    session.events.emit({ type: "step-start", step: step.name, kind: step.kind });
     this.#advance(
       running,
-      guarded(step, () => program.begin()),
+      guarded(step, () => running.program.begin()),
     );
   }
 
@@ -240,9 +180,7 @@ export class Driver {
       return;
     }
     if (!("type" in progress)) {
-      running.outstanding += progress.length;
-      for (const work of progress) this.#owners.set(work.key, running);
-      this.#due.push(...progress);
+      this.#works.add(running, progress);
       return;
     }
     if (progress.type === "nest") {
@@ -256,30 +194,16 @@ export class Driver {
     this.#endIfIdle(running);
   }
 
-  /** Opens graphs inside a step. An input that does not fit fails the child before anything of it starts. */
   #nest(running: Running, children: readonly Child[]): void {
     running.outstanding += children.length;
-    for (const { index, graph, input } of children) {
-      const position = index === undefined ? "" : `[${index}]`;
-      const path = `${running.step.name}${position}/`;
-      const parsed = graph.input.parse(input);
-      if (!parsed.ok) {
-        const ending = failed(misfit(running.step, position, parsed.problems));
-        this.#ended.push({ running, index: index ?? 0, ending });
+    for (const child of children) {
+      const opened = openChild(running, child);
+      if ("type" in opened) {
+        this.#ended.push({ running, index: child.index ?? 0, ending: opened });
         continue;
       }
-      const outer = running.frame.session;
-      const around = { trace: running.trace, budget: budgetOf(outer, running.step.name) };
-      const { session, release } = nestedSession(outer, { path, graph, input: parsed.value, ...around });
-      session.frames.set(path, session);
-      const frame = frameOver(session, { running, index: index ?? 0 }, () => {
-        session.frames.delete(path);
-        release();
-      });
-      running.children ??= new Set();
-      running.children.add(frame);
-      this.#enqueue(frame, frame.scheduler.begin());
-      this.#endFrameIfIdle(frame);
+      this.#enqueue(opened, opened.scheduler.begin());
+      this.#endFrameIfIdle(opened);
     }
   }
 
@@ -294,7 +218,7 @@ export class Driver {
     const { ending, step, frame } = running;
     if (ending === undefined || running.outstanding > 0 || !frame.running.delete(step.name)) return;
     this.#runningCount -= 1;
-    this.#end(running, ending);
+    endStep(running, ending);
     if (ending.type === "value" || ending.type === "recovered") {
       const result = ending.type === "value" ? ending.value : recoveredValue(step);
       frame.session.settled.set(
@@ -305,28 +229,6 @@ export class Driver {
       this.#enqueue(frame, frame.scheduler.settle(step.name, result === undefined ? "skipped" : "value"));
     }
     this.#endFrameIfIdle(frame);
-  }
-
-  #end({ step, trace, startedMs, frame }: Running, ending: Ending): void {
-    const { session } = frame;
-    const { events, ledger, services, counts } = session;
-    const outcome: StepOutcome =
-      ending.type === "value" ? "completed" : ending.type === "recovered" ? "failed" : ending.type;
-    const error = ending.type === "failed" || ending.type === "recovered" ? ending.error : undefined;
-    if (step.kind === "classify" && step.endorse !== undefined && ending.type === "value")
-      events.emit({ type: "endorsed", step: step.name, what: "label", reason: step.endorse.reason });
-    const isCached = ending.type === "value" && ending.isCached === true;
-    counts[isCached ? "cached" : "executed"] += 1;
-    if (outcome === "failed") counts.failed += 1;
-    endStepTrace(session, { step, trace, outcome, isCached, error });
-    const durationMs = services.clock.nowMs() - startedMs;
-    if ("complexity" in step) noteDuration(session, step.name, durationMs);
-    measureStep(session, { step, outcome, error, durationMs });
-    const costUsd = picoToUsd(ledger.cost(step.name));
-    events.emit({ type: "step-end", step: step.name, outcome, durationMs, costUsd });
-    if (ending.type === "recovered")
-      events.emit({ type: "step-recovered", step: step.name, code: ending.error.code, with: recoveryOf(step) });
-    forget(session, step.name);
   }
 
   /** The first failure counts. What runs beside it in this graph is aborted; the step that runs the graph hears of it last. */
@@ -369,16 +271,8 @@ export class Driver {
     this.#ended.push({ running: parent.running, index: parent.index, ending });
   }
 
-  #underWay(frame: Frame): readonly string[] {
-    return [...frame.running.values()].flatMap(({ step, children }) =>
-      children === undefined || children.size === 0
-        ? [step.name]
-        : [...children].flatMap((child) => this.#underWay(child)),
-    );
-  }
-
   /** The first reason counts. Nothing new starts, what runs is aborted, and each step ends when its last work is back. */
-  #stop(conclusion: Exclude<Conclusion, { outcome: "completed" }>): void {
+  #stop(conclusion: Unfinished): void {
     if (this.#stopped !== undefined) return;
     this.#stopped = conclusion;
     this.#waits = noWaits;
@@ -387,65 +281,10 @@ export class Driver {
   }
 }
 
-/** `when` is the author's code; what it throws is passed on. */
-function wants(session: Session, step: StepDefinition): boolean {
-  return !("when" in step) || step.when === undefined || step.when(needValues(session, step));
-}
-
-function frameOver(session: Session, parent: Frame["parent"], release: () => void): Frame {
-  const scheduler = new Scheduler(session.graph.steps, (source) => sourceValue(session, source) !== undefined);
-  return { session, scheduler, running: new Map(), parent, release, failure: undefined, isOver: false };
-}
-
-/** For the report of the run; the items of a list together. */
-function noteDuration({ stepMs, runTrace }: Session, name: string, durationMs: number): void {
-  if (!runTrace.isRecording) return;
-  const under = staticName(name);
-  stepMs.set(under, (stepMs.get(under) ?? 0) + durationMs);
-}
-
-/** What is kept by a step's name while it runs; a list of ten thousand items must not keep ten thousand of them. */
-function forget(session: Session, name: string): void {
-  session.runningSteps.delete(name);
-  session.ledger.close(name, staticName(name));
-}
-
 function guarded(step: StepDefinition, work: () => Progress): Progress {
   try {
     return work();
   } catch (error) {
     return { type: "failed", error: stepError(step.name, error, "the step") };
   }
-}
-
-function recovered(step: StepDefinition, error: TierwiseError): Ending {
-  const canRecover = "onError" in step && step.onError.kind !== "fail" && isRecoverable(error);
-  return canRecover ? { type: "recovered", error } : failed(error);
-}
-
-function recoveryOf(step: StepDefinition): "value" | "skip" {
-  return "onError" in step && step.onError.kind === "value" ? "value" : "skip";
-}
-
-function recoveredValue(step: StepDefinition): unknown {
-  return "onError" in step && step.onError.kind === "value" ? step.onError.value : undefined;
-}
-
-function misfit(step: StepDefinition, position: string, problems: readonly string[]): StepFailedError {
-  const message = `step "${step.name}": what graph ${position === "" ? "" : `number ${position} `}is handed does not fit its input: ${problems.join("; ")}`;
-  return new StepFailedError("INPUT_INVALID", message, { details: { step: step.name } });
-}
-
-export function runCancelled(reason: unknown): RunCancelledError {
-  return new RunCancelledError("RUN_CANCELLED", "the run was cancelled by its caller; see cause", { cause: reason });
-}
-
-function failure(error: TierwiseError): Exclude<Conclusion, { outcome: "completed" }> {
-  if (error instanceof BudgetExceededError) return { outcome: "budget_exceeded", error };
-  // A work that was cut short may come back before the event that says why.
-  if (error instanceof RunCancelledError) return { outcome: "cancelled", error };
-  // Nobody eligible because those who are eligible are down is a failure of theirs.
-  const nobody = error.code === "NO_ELIGIBLE_ENDPOINT" && !(error.cause instanceof ProviderError);
-  const denied = error.code.startsWith("PRIVACY_") || nobody || error.code === "HUMAN_REQUIRED";
-  return { outcome: denied ? "denied" : "failed", error };
 }

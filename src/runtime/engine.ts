@@ -2,6 +2,8 @@
  * The port behind which a run's actions are performed and its events committed. The scheduler folds events in commit
  * order and never sees time, promises or processes, so the same loop drives a run in memory and on a durable engine.
  */
+import type { KeyObject } from "node:crypto";
+import type { Clearance } from "../tiers/clearance.ts";
 
 /** In memory any value; a durable engine encodes it losslessly or refuses it. */
 export type Payload = unknown;
@@ -35,16 +37,66 @@ export interface EngineRun {
   advance(due: readonly Work[], waits: Waits): Promise<readonly EngineEvent[]>;
 }
 
+/** Something that is kept of a run at once, beside its events: what left the process, what a segment is. */
+export interface Note {
+  readonly key: string;
+  readonly value: Payload;
+}
+
+export interface RunNotes {
+  /** Resolves when it is on disk. Rejects when the run is no longer this process's: then nothing may leave. */
+  append(runId: string, key: string, value: Payload): Promise<void>;
+  /** In the order in which they were appended. */
+  read(runId: string): Promise<readonly Note[]>;
+}
+
+/** Where a run stands. `refused`: this version of the code may not go on with it; see `why`. */
+export type RunStatus = "running" | "ended" | "cancelled" | "refused" | "stuck";
+
+export interface RunInfo {
+  readonly runId: string;
+  readonly status: RunStatus;
+  readonly graph: string;
+  readonly graphVersion: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly startedAtMs: number;
+  /** Of a run that was refused. */
+  readonly why?: string;
+}
+
+export interface RunQuery {
+  readonly status?: RunStatus;
+  readonly graph?: string;
+  /** @default 100 */
+  readonly limit?: number;
+}
+
 export interface EngineHost {
+  /** Secret under which a durable engine seals what it stores. */
+  readonly macKey?: KeyObject;
+  /** Graphs that this process can run, as `name@version`; a durable engine leaves the runs of others alone. */
+  readonly graphs?: readonly string[];
+  /** What is committed of a work whose result cannot be stored. */
+  unstorable?(key: string, result: Payload, error: unknown): Payload;
+  /** The run goes on in another process: what is open here is closed, and nothing more of it is committed. */
+  letGo?(runId: string): void;
   /** Must be deterministic in the events it is given. */
   drive(run: EngineRun, input: Payload): Promise<Payload>;
   perform(work: Work, context: { readonly runId: string; readonly signal: AbortSignal }): Promise<Payload>;
 }
 
 export interface Engine {
+  /** Present on an engine whose runs outlive the process: results of works are stored, and works are journaled. */
+  readonly notes?: RunNotes;
+  /** What its store may hold. @default public */
+  readonly clearance?: Clearance;
   serve(host: EngineHost): Promise<void>;
   /** A run id starts once; a second start answers `exists` and changes nothing. */
-  start(runId: string, input: Payload, options: { readonly graphVersion: string }): Promise<"started" | "exists">;
+  start(
+    runId: string,
+    input: Payload,
+    options: { readonly graph: string; readonly graphVersion: string },
+  ): Promise<"started" | "exists">;
   /** The first value for a key wins. */
   signal(runId: string, key: string, value: Payload): Promise<"accepted" | "already">;
   /** Delivers a `cancel` event, once. */
@@ -53,4 +105,8 @@ export interface Engine {
   result(runId: string): Promise<Payload>;
   /** Resolves when no run is left, or after `timeoutMs`. */
   drain(timeoutMs: number): Promise<void>;
+  /** Stops at once, without cancelling: other processes go on with the runs. */
+  close?(): Promise<void>;
+  /** Runs of any process, newest first. */
+  find?(query: RunQuery): Promise<readonly RunInfo[]>;
 }

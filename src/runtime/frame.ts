@@ -2,7 +2,7 @@ import type { GraphDefinition, StepDefinition } from "../graph/definition.ts";
 import type { RefNode } from "../graph/ref.ts";
 import type { Budget } from "./budget/budget.ts";
 import type { Session } from "./session.ts";
-import type { StepTrace } from "../telemetry/run-trace.ts";
+import type { StepTrace } from "../telemetry/step-trace.ts";
 
 interface Nesting {
   readonly path: string;

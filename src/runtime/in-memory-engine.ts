@@ -24,13 +24,13 @@ export class InMemoryEngine implements Engine {
     const run = new InMemoryRun(runId, host, this.#clock);
     this.#runs.set(runId, run);
     run.result = host.drive(run, input);
-    const close = (): void => run.close();
+    const close = (): void => this.#close(run);
     run.result.then(close, close);
     return Promise.resolve("started");
   }
 
   signal(runId: string, key: string, value: Payload): Promise<"accepted" | "already"> {
-    return Promise.resolve(this.#runs.get(runId)?.signal(key, value) === true ? "accepted" : "already");
+    return Promise.resolve(this.#runs.get(runId)?.deliver(key, value) === true ? "accepted" : "already");
   }
 
   cancel(runId: string, reason: Payload): Promise<void> {
@@ -43,9 +43,14 @@ export class InMemoryEngine implements Engine {
     const run = this.#runs.get(runId);
     if (run === undefined)
       return Promise.reject(new TierwiseError("INTERNAL", `run ${runId} is not known to this engine`));
-    const forget = (): void => void this.#runs.delete(runId);
-    run.result.then(forget, forget);
+    run.isAsked = true;
+    if (run.isClosed) this.#runs.delete(runId);
     return run.result;
+  }
+
+  #close(run: InMemoryRun): void {
+    run.close();
+    if (run.isAsked) this.#runs.delete(run.id);
   }
 
   async drain(timeoutMs: number): Promise<void> {
@@ -60,16 +65,21 @@ export class InMemoryEngine implements Engine {
 class InMemoryRun implements EngineRun {
   readonly id: string;
   result: Promise<Payload> = Promise.resolve();
+  /** Somebody waits for the result. */
+  isAsked = false;
+  isClosed = false;
   readonly #host: EngineHost;
   readonly #clock: Clock;
-  readonly #abort = new AbortController();
-  readonly #timers = new Map<string, () => void>();
+  #cancelled: { readonly reason: Payload } | undefined;
+  /** Made when a host asks for the signal of its work. */
+  #abort: AbortController | undefined;
+  /** What cancels each of those that are set. */
+  #timers: Readonly<Record<string, () => void>> = {};
   /** Few runs wait for any. */
   #signalled: Set<string> | undefined;
   #waits: Waits | undefined;
   #committed: EngineEvent[] = [];
   #wake: (() => void) | undefined;
-  #closed = false;
 
   constructor(id: string, host: EngineHost, clock: Clock) {
     this.id = id;
@@ -92,7 +102,7 @@ class InMemoryRun implements EngineRun {
     return events;
   }
 
-  signal(key: string, value: Payload): boolean {
+  deliver(key: string, value: Payload): boolean {
     this.#signalled ??= new Set();
     if (this.#signalled.has(key)) return false;
     this.#signalled.add(key);
@@ -100,43 +110,49 @@ class InMemoryRun implements EngineRun {
     return true;
   }
 
+  get runId(): string {
+    return this.id;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#cancelled !== undefined) this.#abort.abort(this.#cancelled.reason);
+    }
+    return this.#abort.signal;
+  }
+
   cancel(reason: Payload): void {
-    if (this.#abort.signal.aborted) return;
+    if (this.#cancelled !== undefined) return;
+    this.#cancelled = { reason };
     this.#commit("cancel", "", reason);
-    this.#abort.abort(reason);
+    this.#abort?.abort(reason);
   }
 
   close(): void {
-    this.#closed = true;
-    for (const cancelTimer of this.#timers.values()) cancelTimer();
-    this.#timers.clear();
+    this.isClosed = true;
+    this.#setTimers({});
   }
 
   #launch(work: Work): void {
-    const context = { runId: this.id, signal: this.#abort.signal };
-    this.#host.perform(work, context).then(
+    this.#host.perform(work, this).then(
       (value) => this.#commit("done", work.key, value),
       (error: unknown) => this.#commit("failed", work.key, error),
     );
   }
 
   #setTimers(wanted: Waits["timers"]): void {
-    for (const [key, cancelTimer] of this.#timers) {
-      if (key in wanted) continue;
-      cancelTimer();
-      this.#timers.delete(key);
-    }
-    for (const [key, atMs] of Object.entries(wanted)) {
-      if (this.#timers.has(key)) continue;
-      this.#timers.set(
-        key,
-        this.#clock.setTimer(atMs - this.#clock.epochMs(), () => this.#commit("timer", key, undefined)),
-      );
-    }
+    const set = this.#timers;
+    for (const key of Object.keys(set)) if (!Object.hasOwn(wanted, key)) set[key]!();
+    const timerOf = ([key, atMs]: readonly [string, number]): [string, () => void] => {
+      const fire = (): void => this.#commit("timer", key, undefined);
+      return [key, set[key] ?? this.#clock.setTimer(atMs - this.#clock.epochMs(), fire)];
+    };
+    this.#timers = Object.fromEntries(Object.entries(wanted).map(timerOf));
   }
 
   #commit(type: EngineEvent["type"], key: string, value: Payload): void {
-    if (this.#closed) return;
+    if (this.isClosed) return;
     this.#committed.push({ type, key, value, at: this.#clock.epochMs() });
     this.#wake?.();
     this.#wake = undefined;

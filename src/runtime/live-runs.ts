@@ -1,6 +1,7 @@
 import type { Clock } from "../common/clock.ts";
 import { show } from "../common/names.ts";
 import { TierwiseError } from "../errors.ts";
+import type { Session } from "./session.ts";
 
 export interface ShutdownOptions {
   /** How long runs may go on, in milliseconds; then they are cancelled. @default 20_000, below the 30 s that Kubernetes grants */
@@ -9,18 +10,24 @@ export interface ShutdownOptions {
   readonly reason?: unknown;
 }
 
-type Cancel = (reason: unknown) => void;
-
 /** The runs of a runtime that are under way, and the door through which new ones come. */
 export class LiveRuns {
   readonly #clock: Clock;
-  /** What cancels each of them. */
-  readonly #runs = new Set<Cancel>();
+  readonly #cancel: (run: Session, reason: unknown) => void;
+  readonly #handOver: ((timeoutMs: number) => Promise<void>) | undefined;
+  readonly #runs = new Set<Session>();
   #closing: Promise<void> | undefined;
   #onEmpty = (): void => undefined;
 
-  constructor(clock: Clock) {
+  /** @param handOver of a durable engine, whose runs go on elsewhere instead of being cancelled */
+  constructor(
+    clock: Clock,
+    cancel: (run: Session, reason: unknown) => void,
+    handOver?: (timeoutMs: number) => Promise<void>,
+  ) {
     this.#clock = clock;
+    this.#cancel = cancel;
+    this.#handOver = handOver;
   }
 
   /** @throws {TierwiseError} `SHUTTING_DOWN` */
@@ -29,13 +36,13 @@ export class LiveRuns {
     throw new TierwiseError("SHUTTING_DOWN", "this runtime is shutting down and starts no run; use another instance");
   }
 
-  /** @returns what to call when the run has ended */
-  add(cancel: Cancel): () => void {
-    this.#runs.add(cancel);
-    return () => {
-      this.#runs.delete(cancel);
-      if (this.#runs.size === 0) this.#onEmpty();
-    };
+  add(run: Session): void {
+    this.#runs.add(run);
+  }
+
+  ended(run: Session): void {
+    this.#runs.delete(run);
+    if (this.#runs.size === 0) this.#onEmpty();
   }
 
   /** The first call counts; every call resolves when no run is left. */
@@ -47,13 +54,14 @@ export class LiveRuns {
   }
 
   async #close(timeoutMs: number, reason: unknown): Promise<void> {
+    if (this.#handOver !== undefined) return this.#handOver(timeoutMs);
     if (this.#runs.size === 0) return;
     const allEnded = new Promise<void>((resolve) => (this.#onEmpty = resolve));
     const late = Promise.withResolvers<undefined>();
     const cancelTimer = this.#clock.setTimer(timeoutMs, () => late.resolve(undefined));
     await Promise.race([allEnded, late.promise]);
     cancelTimer();
-    for (const cancel of this.#runs) cancel(reason);
+    for (const run of this.#runs) this.#cancel(run, reason);
     await allEnded;
   }
 }

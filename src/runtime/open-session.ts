@@ -1,13 +1,14 @@
-import { context as contextApi, type Tracer } from "@opentelemetry/api";
+import { context as contextApi, ROOT_CONTEXT, type Tracer } from "@opentelemetry/api";
 import { InputError } from "../errors.ts";
 import type { GraphDefinition, StepDefinition } from "../graph/definition.ts";
 import type { Policy } from "../policy/policy.ts";
 import { noMetrics } from "../telemetry/metrics.ts";
-import { RunTrace } from "../telemetry/run-trace.ts";
+import { RunTrace, type ResumedFrom } from "../telemetry/run-trace.ts";
 import { plainTrace } from "../telemetry/trace-settings.ts";
 import { capsOf } from "./budget/amounts.ts";
 import { Budget } from "./budget/budget.ts";
 import { Ledger } from "./budget/ledger.ts";
+import type { DurableRecord } from "./durable/work-record.ts";
 import { RunEvents } from "./run-events.ts";
 import type { CheckedRunOptions } from "./runtime-options.ts";
 import type { Services, Session } from "./session.ts";
@@ -22,21 +23,25 @@ export interface Opening {
   readonly policy: Policy;
   readonly services: Services;
   readonly tracer: Tracer;
+  readonly durable?: DurableRecord | undefined;
+  /** Of a run that was begun in another process; its input was read there. */
+  readonly resumed?: (ResumedFrom & { readonly startedAtMs: number }) | undefined;
 }
 
 /** A run before its first step. @throws {InputError} when the input does not fit; nothing was opened */
 export function openSession(graph: GraphDefinition, opening: Opening): Session {
-  const { runId, input, options, shared, policy, services, tracer } = opening;
+  const { runId, input, options, shared, policy, services, tracer, durable, resumed } = opening;
   const { clock } = services;
   const { budget, durationMs, tags } = options;
-  const parsed = parseInput(graph, input);
+  const parsed = resumed === undefined ? parseInput(graph, input) : input;
+  const startedMs = clock.nowMs() - (resumed === undefined ? 0 : clock.epochMs() - resumed.startedAtMs);
   const facts = { runId, graph: graph.name, graphVersion: graph.version, labelled: graph.labelled };
   const { conversationId } = options;
   const events = new RunEvents(runId, clock);
   const runTrace = new RunTrace(
     tracer,
-    { ...facts, conversationId, settings: services.telemetry ?? plainTrace },
-    contextApi.active(),
+    { ...facts, conversationId, resumed, settings: services.telemetry ?? plainTrace },
+    resumed === undefined ? contextApi.active() : ROOT_CONTEXT,
   );
   return {
     runId,
@@ -57,11 +62,12 @@ export function openSession(graph: GraphDefinition, opening: Opening): Session {
     tags,
     abort: new AbortController(),
     callerClearance: graph.callerClearance,
-    startedMs: clock.nowMs(),
-    deadlineMs: clock.nowMs() + durationMs,
+    durable,
+    startedMs,
+    deadlineMs: startedMs + durationMs,
     frames: new Map(),
     counts: { executed: 0, skipped: 0, cached: 0, failed: 0 },
-    stepMs: new Map(),
+    stepMs: runTrace.isRecording ? new Map() : undefined,
     settled: new Map(),
   };
 }

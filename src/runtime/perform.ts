@@ -6,6 +6,8 @@ import { decide } from "../policy/decide.ts";
 import type { Decision } from "../policy/decision.ts";
 import { assertFlow } from "./assert-flow.ts";
 import { attemptModel } from "./model-call/attempts.ts";
+import { tell } from "./durable/journal.ts";
+import type { WorkRecord } from "./durable/work-record.ts";
 import type { Work } from "./engine.ts";
 import { staticName } from "./frame.ts";
 import { dispatchTool } from "./tool-call/dispatch-tool.ts";
@@ -24,10 +26,14 @@ import {
 import { stepFacts } from "./step-facts.ts";
 import type { HumanWork, ModelResult, ModelWork, StepWork } from "./step-work.ts";
 
-/** Does one work: the only code of the runtime that waits for the outside. */
-export async function perform(run: Session, work: Work): Promise<unknown> {
+/**
+ * Does one work: the only code of the runtime that waits for the outside.
+ * @param record where what it does is noted, on an engine that outlives the process
+ */
+export async function perform(run: Session, work: Work, record?: WorkRecord): Promise<unknown> {
   const own = work as StepWork;
-  const session = sessionOf(run, own.input.step);
+  const held = sessionOf(run, own.input.step);
+  const session = record === undefined ? held : { ...held, work: record };
   const step = stepOf(session, own.input.step);
   session.abort.signal.throwIfAborted();
   if (remainingMs(session) <= 0) throw deadlineExceeded(session, [step.name]);
@@ -40,7 +46,7 @@ export async function perform(run: Session, work: Work): Promise<unknown> {
       if (step.kind !== "agent") throw new TierwiseError("INTERNAL", `step "${step.name}" has no tools`);
       return dispatchTool({ session, step, work: own });
     case "human":
-      return askHuman(session, own.input);
+      return askHuman(session, own);
     case "memo":
       return performMemo(session, step, own.input);
   }
@@ -98,7 +104,7 @@ class CodeCall implements StepContext {
 
   async #wait(pending: PromiseLike<unknown>): Promise<unknown> {
     try {
-      return await untilAborted(Promise.resolve(pending), this.signal);
+      return await this.#scope().until(pending);
     } catch (error) {
       if (this.#opened?.timedOut() !== true) throw error;
       const message = `step "${this.#step.name}": its code took longer than ${this.#step.timeoutMs} ms (timeoutMs)`;
@@ -129,7 +135,7 @@ function redact(session: Session, step: RedactStep, from: unknown): unknown {
     );
   }
   const flow = session.graph.flows[step.name]!;
-  session.events.emit({
+  tell(session, {
     type: "declassified",
     step: step.name,
     from: flow.input,
@@ -196,19 +202,20 @@ function announce(session: Session, step: string, decision: Decision): void {
   if (running !== undefined) running.announced = decision;
   running?.trace.decided(decision);
   session.metrics.decided(() => staticName(step), decision.class);
-  session.events.emit({ type: "policy-decision", step, decision });
+  tell(session, { type: "policy-decision", step, decision });
 }
 
-async function askHuman(session: Session, { step, ask: kind, prompt, label }: HumanWork["input"]): Promise<unknown> {
+async function askHuman(session: Session, { key, input }: HumanWork): Promise<unknown> {
+  const { step, ask: kind, prompt, label } = input;
   const { human } = session.services;
   if (human === undefined)
     throw new TierwiseError("INTERNAL", `step "${step}" was sent to a person, and none is wired`);
   assertFlow({ step, label, sink: "a person (onHuman)", clearance: human.clearance });
-  session.events.emit({ type: "human-asked", step, label });
+  tell(session, { type: "human-asked", step, label });
   session.runTrace.interrupted({ step, kind });
   const { signal } = session.abort;
   signal.throwIfAborted();
-  const ask = async (): Promise<unknown> => human.ask({ runId: session.runId, kind, step, label, prompt, signal });
+  const ask = async (): Promise<unknown> => human.ask({ runId: session.runId, key, kind, step, label, prompt, signal });
   const span = session.runningSteps.get(step)?.trace.span;
   return untilAborted(span === undefined ? ask() : span.run(ask), signal);
 }

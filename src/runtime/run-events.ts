@@ -31,7 +31,9 @@ export class RunEvents {
     this.#clock = clock;
   }
 
+  /** After `run-end` nothing is told: an engine that failed may have left the run going on. */
   emit(event: NewEvent): void {
+    if (this.#ended) return;
     // Events that nobody reads cost nothing but this question.
     const isHeard =
       this.#readers.length > 0 || this.#emitter.listenerCount(event.type) + this.#emitter.listenerCount("*") > 0;

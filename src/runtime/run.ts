@@ -32,10 +32,19 @@ export interface Run<O> extends AsyncIterable<RunEvent> {
   cancel(reason?: unknown): void;
 }
 
+/** A run of a durable engine, wherever it runs. */
+export interface AttachedRun<O> {
+  readonly id: string;
+  /** Waits for its end. Rejects as the result of a run does. */
+  result(): Promise<RunResult<O>>;
+  /** Resolves when the wish is stored; whoever drives the run ends it soon after, in about half a second. */
+  cancel(reason?: unknown): Promise<void>;
+}
+
 export interface RunOptions {
   /** Hard caps for all calls of the run together, and its deadline. */
   readonly budget?: StepBudget & {
-    /** Deadline of the whole run in milliseconds, 1 to 86,400,000. @default 600_000 */
+    /** Deadline of the whole run in milliseconds, 1 to 1,728,000,000, which is 20 days. @default 600_000 */
     readonly durationMs?: number;
   };
   /**

@@ -5,6 +5,7 @@ import { show } from "../common/names.ts";
 import { OptionReader, type Report } from "../common/option-reader.ts";
 import { DefinitionError, type Problem } from "../errors.ts";
 import { capOptions, readCaps } from "../graph/read-budget.ts";
+import type { Graph } from "../graph/types/graph.ts";
 import type { StepBudget } from "../graph/types/steps.ts";
 import type { Policy } from "../policy/policy.ts";
 import { isPolicySource, type PolicySource } from "../policy/policy-source.ts";
@@ -60,6 +61,11 @@ export interface RuntimeOptions {
   readonly random?: () => number;
   /** @default runs live in this process */
   readonly engine?: Engine;
+  /**
+   * Graphs whose runs this process takes over on a durable engine when the process that ran them is gone. Give every
+   * process all of its graphs. @default none
+   */
+  readonly graphs?: readonly Graph<never, unknown>[];
 }
 
 const known = [
@@ -75,6 +81,7 @@ const known = [
   "clock",
   "random",
   "engine",
+  "graphs",
 ];
 
 export interface CheckedRuntimeOptions {
@@ -106,6 +113,9 @@ export function checkRuntimeOptions(
     if (found !== undefined && typeof found !== "boolean")
       reader.mistake(name, `expected true or false, found ${show(found)}`);
   }
+  const graphs = reader.get("graphs") ?? [];
+  if (!Array.isArray(graphs) || !graphs.every(isGraph))
+    reader.mistake("graphs", `expected a list of graphs (what g.output(...) returns), found ${show(graphs)}`);
   reader.optionalFn("random");
   const retry = readRetryOptions(reader.get("retry"), report);
   const budgets = readBudgetsOptions(reader.get("budgets"), report);
@@ -118,6 +128,10 @@ export function checkRuntimeOptions(
   if (problems.length > 0 || macKey === undefined)
     throw new DefinitionError("createRuntime", problems, "RUNTIME_INVALID");
   return { human, retry, macKey, budgets, telemetry };
+}
+
+function isGraph(found: unknown): boolean {
+  return (found as Partial<Graph<never, unknown>> | null)?.definition !== undefined;
 }
 
 function humanOf(found: unknown, report: Report): HumanPort | undefined {
@@ -148,7 +162,8 @@ function leaks(environment: Readonly<Record<string, string | undefined>>): { nam
     .map(({ name, effect }) => ({ name, why: `is on: ${effect}, past every clearance. Unset it for this process.` }));
 }
 
-const dayMs = 86_400_000;
+/** 20 days: a timer of Node is good for 24. */
+const longestRunMs = 20 * 86_400_000;
 
 /** What a run is bound by, with defaults filled in. */
 export interface CheckedRunOptions {
@@ -174,7 +189,7 @@ export function checkRunOptions(options: RunOptions): CheckedRunOptions {
     return undefined;
   };
   const caps = readCaps(budget);
-  const durationMs = within("durationMs", [1, dayMs]) ?? 600_000;
+  const durationMs = within("durationMs", [1, longestRunMs]) ?? 600_000;
   const signal = reader.get("signal") as Partial<AbortSignal> | null | undefined;
   if (signal !== undefined && typeof signal?.addEventListener !== "function")
     reader.mistake("signal", `expected an AbortSignal, found ${show(signal)}`);
@@ -195,8 +210,11 @@ function readId(reader: OptionReader, key: string): string | undefined {
 
 const maxTags = 16;
 
+const noTags: Readonly<Record<string, string>> = Object.freeze({});
+
 function tagsOf(reader: OptionReader): Readonly<Record<string, string>> {
-  const found = reader.get("tags") ?? {};
+  const found = reader.get("tags");
+  if (found === undefined) return noTags;
   const isPlain = typeof found === "object" && !Array.isArray(found);
   const entries = isPlain ? Object.entries(found) : [];
   if (!isPlain || entries.length > maxTags)

@@ -9,11 +9,13 @@ import type { Decision } from "../policy/decision.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { PolicySource } from "../policy/policy-source.ts";
 import type { Metrics, RunMetrics } from "../telemetry/metrics.ts";
-import type { GraphTrace, RunTrace, StepTrace } from "../telemetry/run-trace.ts";
+import type { GraphTrace, RunTrace } from "../telemetry/run-trace.ts";
+import type { StepTrace } from "../telemetry/step-trace.ts";
 import type { TraceSettings } from "../telemetry/trace-settings.ts";
 import type { Clearance } from "../tiers/clearance.ts";
 import type { Label } from "../tiers/label.ts";
 import type { Budget } from "./budget/budget.ts";
+import type { DurableRecord, WorkRecord } from "./durable/work-record.ts";
 import { frameOf } from "./frame.ts";
 import type { EndpointGate } from "./gates/endpoint-gate.ts";
 import type { EndpointMonitor } from "./gates/endpoint-monitor.ts";
@@ -26,6 +28,8 @@ import type { SharedAccounts } from "./budget/shared-accounts.ts";
 interface Question {
   readonly runId: string;
   readonly step: string;
+  /** The same question of a run has the same key, also when it is asked again after a crash. */
+  readonly key: string;
   /** Of everything the question shows. */
   readonly label: Label;
   /** The question itself; for an answer, what the model would have been sent. */
@@ -49,7 +53,15 @@ export interface ToolQuestion extends Question {
   readonly reason: string | undefined;
 }
 
-export type HumanRequest = StepQuestion | ToolQuestion;
+/**
+ * What became of a tool that may not run twice and was under way when its process died: answered by
+ * `{ outcome: "done", result }` or `{ outcome: "not-done" }`; then it is called.
+ */
+export interface ResolveQuestion extends Omit<ToolQuestion, "kind"> {
+  readonly kind: "resolve-tool";
+}
+
+export type HumanRequest = StepQuestion | ToolQuestion | ResolveQuestion;
 
 /** A person as a sink of data and a source of answers. */
 export interface HumanPort {
@@ -114,6 +126,10 @@ export interface Session {
   /** Of the run, also inside its graphs. */
   readonly metrics: RunMetrics;
   readonly toolCalls: { count: number };
+  /** On an engine that outlives the process. */
+  readonly durable?: DurableRecord | undefined;
+  /** For the code that performs one work there. */
+  readonly work?: WorkRecord | undefined;
   /** For rules to read; never sent to a model or recorded. */
   readonly tags: Readonly<Record<string, string>>;
   /** Fires when the run is cancelled, fails or runs out of time. */
@@ -128,7 +144,7 @@ export interface Session {
   /** Shared by all graphs of the run. */
   readonly counts: { executed: number; skipped: number; cached: number; failed: number };
   /** Milliseconds that placed steps took, by their names without positions; only where the run is recorded. */
-  readonly stepMs: Map<string, number>;
+  readonly stepMs: Map<string, number> | undefined;
   /** By step; a step that is not here has not settled. */
   readonly settled: Map<string, { readonly kind: "value"; readonly value: unknown } | { readonly kind: "skipped" }>;
 }

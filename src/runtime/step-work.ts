@@ -28,6 +28,8 @@ export interface ModelWork extends Work {
     readonly excluded: readonly Exclusion[];
     /** Whose prompt cache holds what was said so far. */
     readonly conversation?: Conversation;
+    /** The endpoint whose last turn is to be put right. */
+    readonly corrects?: string;
   };
 }
 

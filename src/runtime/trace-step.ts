@@ -1,7 +1,7 @@
 import { NoEligibleEndpointError, ProviderError, type TierwiseError } from "../errors.ts";
 import type { StepOutcome } from "../events/event.ts";
 import type { StepDefinition } from "../graph/definition.ts";
-import type { StepFactsForTrace, StepTrace } from "../telemetry/run-trace.ts";
+import type { StepFactsForTrace, StepTrace } from "../telemetry/step-trace.ts";
 import * as names from "../telemetry/semconv.ts";
 import type { LedgerTotals } from "./budget/ledger.ts";
 import { staticName } from "./frame.ts";

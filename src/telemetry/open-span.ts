@@ -6,6 +6,7 @@ import {
   trace,
   type Attributes,
   type Context,
+  type Link,
   type Span,
   type SpanKind,
   type Tracer,
@@ -17,6 +18,7 @@ export interface SpanStart {
   readonly name: string;
   readonly kind: SpanKind;
   readonly attributes: Attributes;
+  readonly links?: Link[];
 }
 
 /** How a span ends: attributes known only now, and `errorType` if, and only if, its own operation failed. */
@@ -48,10 +50,10 @@ export class OpenSpan {
       this.context = parent;
       return;
     }
-    const { name, kind, attributes } = start();
+    const { name, ...options } = start();
     // Where no span could be started, what is below nests below the parent.
     this.#span =
-      unharmed(() => tracer.startSpan(name, { kind, attributes }, parent)) ??
+      unharmed(() => tracer.startSpan(name, options, parent)) ??
       trace.wrapSpanContext(trace.getSpanContext(parent) ?? INVALID_SPAN_CONTEXT);
     // Checking the form of ids costs a regular expression each; without an SDK they are all zeros.
     const isSpan = this.#span.isRecording() || this.#span.spanContext().spanId !== INVALID_SPANID;

@@ -51,6 +51,8 @@ export const OPERATION_EXECUTE_TOOL = "execute_tool";
 
 export const ATTR_RUN_ID = "tierwise.run.id";
 export const ATTR_RUN_SEGMENT = "tierwise.run.segment";
+export const ATTR_RUN_RESUMED_FROM_TRACE_ID = "tierwise.run.resumed_from.trace_id";
+export const ATTR_RUN_RESUMED_FROM_SPAN_ID = "tierwise.run.resumed_from.span_id";
 export const ATTR_RUN_OUTCOME = "tierwise.run.outcome";
 export const ATTR_RUN_ESCALATED = "tierwise.run.escalated";
 export const ATTR_GRAPH_VERSION = "tierwise.graph.version";

@@ -20,6 +20,7 @@ export interface PrintTraceOptions extends FormatTraceOptions {
 
 /**
  * Prints the trace of a run as `formatTrace` makes it, with the colours and the width of the terminal.
+ * @param trace what a `traceRecorder` has of the run; it has to be the runtime's `tracerProvider` before the run starts
  * @example
  * const recorder = traceRecorder();
  * const runtime = createRuntime({ catalog, policy, telemetry: { tracerProvider: recorder } });

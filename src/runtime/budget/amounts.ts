@@ -1,4 +1,4 @@
-import { usdToPico } from "../../catalog/money.ts";
+import { picoToUsd, usdToPico } from "../../catalog/money.ts";
 
 /** What a call takes from budgets, or took: whole numbers, at least 0. */
 export interface Amounts {
@@ -24,6 +24,8 @@ export interface BudgetBound {
   readonly step?: string;
   /** Its name: for the scope `shared`. */
   readonly account?: string;
+  /** The cap, in the unit of its dimension. */
+  readonly limit: number | undefined;
   /** Until the window of a shared account is over, in milliseconds; `undefined` where it never is. */
   readonly retryAfterMs?: number;
 }
@@ -37,6 +39,12 @@ export function capsOf({ costUsd, tokens, calls }: { costUsd?: number; tokens?: 
     ...(tokens !== undefined && { tokens }),
     ...(calls !== undefined && { calls }),
   };
+}
+
+/** A cap as its author wrote it. */
+export function capOn(caps: Caps, dimension: Dimension): number | undefined {
+  if (dimension !== "costUsd") return caps[dimension];
+  return caps.picoUsd === undefined ? undefined : picoToUsd(caps.picoUsd);
 }
 
 export function capsDimension(caps: Caps, dimension: Dimension): boolean {

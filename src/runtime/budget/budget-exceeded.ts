@@ -41,9 +41,9 @@ function raise({ scope, dimension, step, account, retryAfterMs }: BudgetBound): 
   return `${wait}raise ${dimension} of account "${account}"`;
 }
 
-function detailsOf(step: string, { scope, dimension, step: owner, account, retryAfterMs }: BudgetBound) {
+function detailsOf(step: string, { scope, dimension, limit, step: owner, account, retryAfterMs }: BudgetBound) {
   return {
-    ...{ step, scope, dimension },
+    ...{ step, scope, dimension, limit },
     ...(owner !== undefined && { budgetOf: owner }),
     ...(account !== undefined && { account }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),

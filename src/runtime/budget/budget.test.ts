@@ -255,7 +255,7 @@ describe("budgets inside each other", () => {
     const settled = await answer;
     return "scope" in settled ? settled : settled.amounts;
   };
-  const overCost: BudgetBound = { scope: "run", dimension: "costUsd" };
+  const overCost: BudgetBound = { scope: "run", dimension: "costUsd", limit: 100e-12 };
   const hundred: Caps = { picoUsd: 100n };
 
   it("admit an amount that fills the cap exactly, and refuse one pico-dollar more", async () => {
@@ -265,17 +265,18 @@ describe("budgets inside each other", () => {
     expect(budget.reserved).toEqual(dollars(100n));
   });
 
-  it.each<[string, Caps, Amounts, BudgetBound["dimension"]]>([
-    ["money", { picoUsd: 10n, tokens: 10, calls: 10 }, { picoUsd: 11n, tokens: 11, calls: 11 }, "costUsd"],
-    ["tokens", { picoUsd: 10n, tokens: 10, calls: 10 }, { picoUsd: 10n, tokens: 11, calls: 11 }, "tokens"],
-    ["calls", { picoUsd: 10n, tokens: 10, calls: 10 }, { picoUsd: 10n, tokens: 10, calls: 11 }, "calls"],
-  ])("say that it was %s that did not fit, and whose", async (...[, caps, taken, dimension]) => {
+  it.each<[string, Amounts, Pick<BudgetBound, "dimension" | "limit">]>([
+    ["money", { picoUsd: 11n, tokens: 11, calls: 11 }, { dimension: "costUsd", limit: 10e-12 }],
+    ["tokens", { picoUsd: 10n, tokens: 11, calls: 11 }, { dimension: "tokens", limit: 9 }],
+    ["calls", { picoUsd: 10n, tokens: 9, calls: 11 }, { dimension: "calls", limit: 8 }],
+  ])("say that it was %s that did not fit, which cap, and whose", async (...[, taken, cap]) => {
+    const caps: Caps = { picoUsd: 10n, tokens: 9, calls: 8 };
     const run = new Budget(caps);
-    expect(await run.reserve(taken, signal)).toEqual({ scope: "run", dimension });
+    expect(await run.reserve(taken, signal)).toEqual({ scope: "run", ...cap });
     const step = new Budget(caps, { step: "inner", outer: new Budget({}) });
-    expect(await step.reserve(taken, signal)).toEqual({ scope: "step", dimension, step: "inner" });
+    expect(await step.reserve(taken, signal)).toEqual({ scope: "step", ...cap, step: "inner" });
     const inside = new Budget({}, { step: "inner", outer: new Budget(caps, { step: "outer", outer: new Budget({}) }) });
-    expect(await inside.reserve(taken, signal)).toEqual({ scope: "step", dimension, step: "outer" });
+    expect(await inside.reserve(taken, signal)).toEqual({ scope: "step", ...cap, step: "outer" });
   });
 
   it("admit everything without a cap", async () => {

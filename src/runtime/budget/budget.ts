@@ -1,4 +1,5 @@
 import {
+  capOn,
   capsDimension,
   charged,
   exceeded,
@@ -122,6 +123,13 @@ export class Budget {
     this.#serve();
   }
 
+  /** Books what was taken without a reservation here: by a process that is gone. */
+  charge(taken: Amounts): void {
+    const amounts = charged(taken);
+    for (const budget of this.#chain) budget.#settled.add(amounts);
+    this.#serve();
+  }
+
   /** What is settled stays settled: who does not fit beside it never will. */
   #refusal(amounts: Amounts): BudgetBound | undefined {
     for (const budget of this.#chain) {
@@ -133,7 +141,8 @@ export class Budget {
 
   #bound(dimension: Dimension): BudgetBound {
     const place = this.#place;
-    return place === undefined ? { scope: "run", dimension } : { scope: "step", dimension, step: place.step };
+    const bound = { dimension, limit: capOn(this.caps, dimension) };
+    return place === undefined ? { scope: "run", ...bound } : { scope: "step", ...bound, step: place.step };
   }
 
   /** Whether somebody who came before waits for a budget that is needed here. */

@@ -158,6 +158,17 @@ describe("the tools on a ledger", () => {
     expect(ledger.cost("a")).toBe(22n);
   });
 
+  it("are simulated as a whole when one step of a list asked a stand-in", () => {
+    const ledger = booked();
+    for (const standIn of [true, false]) {
+      ledger.record({ ...base, step: `list[${Number(standIn)}]/a`, standIn });
+      ledger.close(`list[${Number(standIn)}]/a`, "list/a");
+    }
+    expect(ledger.snapshot(idle)).toMatchObject({ simulated: true, steps: { "list/a": { simulated: true } } });
+    ledger.record({ ...base, step: "b" });
+    expect(ledger.totals("b").simulated).toBe(false);
+  });
+
   it("are counted once when the steps of a list are booked under one name, twice over", () => {
     const ledger = booked();
     for (const step of ["list[0]/sub[0]/a", "list[0]/sub[1]/a", "list[1]/sub[0]/a"]) {

@@ -17,6 +17,8 @@ export interface Entry {
   readonly dearest: PicoUsd;
   readonly accepted: boolean;
   readonly kind: AttemptKind;
+  /** The endpoint is declared a stand-in. @default false */
+  readonly standIn?: boolean;
 }
 
 /** One call of a tool that declares a cost. */
@@ -40,7 +42,7 @@ export interface LedgerTotals {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly attempts: number;
-  /** Attempts that a weak answer made necessary. */
+  /** Attempts that a weak answer made necessary. A model that puts its own turn right is not one. */
   readonly escalations: number;
   /** Requests to the endpoint that had just failed. */
   readonly retries: number;
@@ -48,6 +50,8 @@ export interface LedgerTotals {
   readonly endpoints: readonly string[];
   /** False when a price is unknown or a usage was estimated, missing or suspect. */
   readonly complete: boolean;
+  /** True when a stand-in (`endpoint({ standIn: true })`) was asked: the money is that of declared prices, spent by nobody. */
+  readonly simulated: boolean;
 }
 
 export interface LedgerSnapshot extends LedgerTotals {
@@ -74,62 +78,65 @@ interface BudgetState {
 
 /** The books of one run: every attempt, accepted or not, exactly once. */
 export class Ledger {
-  readonly #total = new Account();
-  readonly #steps = new Map<string, Account>();
+  /** Made for the first entry: a run whose steps call nothing has none. */
+  #total: Account | undefined;
+  #steps: Map<string, Account> | undefined;
   /** Lists under way, where somebody asked for their totals. */
-  readonly #lists = new Map<string, Account>();
+  #lists: Map<string, Account> | undefined;
 
   record(entry: Entry): void {
-    this.#total.add(entry);
+    this.#run().add(entry);
     this.#account(entry.step).add(entry);
   }
 
   recordTool({ step, cost }: ToolEntry): void {
-    this.#total.addTool(cost);
+    this.#run().addTool(cost);
     this.#account(step).addTool(cost);
   }
 
   /** From here on what the items of a list take is added up for it, too, until `endList`. */
   beginList(name: string): void {
+    this.#lists ??= new Map();
     this.#lists.set(name, new Account());
   }
 
   /** What the items of a list took together. */
   endList(name: string): LedgerTotals {
-    const account = this.#lists.get(name) ?? new Account();
-    this.#lists.delete(name);
+    const account = this.#lists?.get(name) ?? new Account();
+    this.#lists?.delete(name);
     return account.totals(account.baseline);
   }
 
   /** Endpoints of a step in the order of escalation: a fallback takes the place of who failed, a retry adds nothing. */
   escalationPath(step: string): readonly string[] {
-    return this.#steps.get(step)?.path ?? [];
+    return this.#steps?.get(step)?.path ?? [];
   }
 
   /** Books a step that is over under another name: the items of a list together. A name that stays is left alone. */
   close(name: string, under: string): void {
-    const account = this.#steps.get(name);
+    const account = this.#steps?.get(name);
     if (name === under || account === undefined) return;
-    this.#steps.delete(name);
-    if (this.#lists.size > 0) this.#addToLists(name, account);
+    this.#steps?.delete(name);
+    this.#addToLists(name, account);
     this.#account(under).absorb(account);
   }
 
   /** Exact cost of a step so far; of the run without a name. */
   cost(step?: string): PicoUsd {
-    return step === undefined ? this.#total.cost : (this.#steps.get(step)?.cost ?? 0n);
+    return (step === undefined ? this.#total : this.#steps?.get(step))?.cost ?? 0n;
   }
 
   totals(step: string): LedgerTotals {
-    const account = this.#steps.get(step) ?? new Account();
+    const account = this.#steps?.get(step) ?? new Account();
     return account.totals(account.baseline);
   }
 
   snapshot({ caps, reserved, overshoot }: BudgetState): LedgerSnapshot {
     // Rejected drafts belong to their own step, so the run's baseline is the sum of its steps'.
-    const baseline = [...this.#steps.values()].reduce((sum, account) => sum + account.baseline, 0n);
+    const steps = [...(this.#steps ?? [])];
+    const baseline = steps.reduce((sum, [, account]) => sum + account.baseline, 0n);
     return Object.freeze({
-      ...this.#total.totals(baseline),
+      ...(this.#total ?? new Account()).totals(baseline),
       capUsd: caps.picoUsd === undefined ? undefined : picoToUsd(caps.picoUsd),
       reservedUsd: picoToUsd(reserved.picoUsd),
       overshootUsd: picoToUsd(overshoot.picoUsd),
@@ -138,17 +145,24 @@ export class Ledger {
       overshootTokens: overshoot.tokens,
       capCalls: caps.calls,
       reservedCalls: reserved.calls,
-      steps: Object.fromEntries([...this.#steps].map(([name, account]) => [name, account.totals(account.baseline)])),
+      steps: Object.fromEntries(steps.map(([name, account]) => [name, account.totals(account.baseline)])),
     });
   }
 
   /** Every list that the step is inside of: its name before each position in its path. */
   #addToLists(name: string, account: Account): void {
+    if (this.#lists === undefined || this.#lists.size === 0) return;
     for (let end = name.lastIndexOf("["); end >= 0; end = name.lastIndexOf("[", end - 1))
       this.#lists.get(name.slice(0, end))?.absorb(account);
   }
 
+  #run(): Account {
+    this.#total ??= new Account();
+    return this.#total;
+  }
+
   #account(step: string): Account {
+    this.#steps ??= new Map();
     const account = this.#steps.get(step) ?? new Account();
     this.#steps.set(step, account);
     return account;
@@ -172,6 +186,7 @@ class Account {
   #attempts = 0;
   readonly #endpoints: string[] = [];
   #complete = true;
+  #simulated = false;
   /** Baseline of the steps that were booked here when they were over; the cost of their tools is part of it. */
   #closedBaseline: PicoUsd = 0n;
   #closedTools: PicoUsd = 0n;
@@ -190,6 +205,7 @@ class Account {
     this.#retries += other.#retries;
     this.#list(other.#endpoints);
     this.#complete &&= other.#complete;
+    this.#simulated ||= other.#simulated;
   }
 
   /** A list of ten thousand items asks as often; the first hundred tell how it goes. */
@@ -197,7 +213,7 @@ class Account {
     this.#endpoints.push(...endpoints.slice(0, Math.max(0, maxListedEndpoints - this.#endpoints.length)));
   }
 
-  add({ usage, usageSource, cost, dearest, accepted, kind, endpoint, class: endpointClass }: Entry): void {
+  add({ usage, usageSource, cost, dearest, accepted, kind, endpoint, standIn, class: endpointClass }: Entry): void {
     this.cost += cost ?? 0n;
     this.#byClass[endpointClass] += cost ?? 0n;
     if (accepted) this.#accepted += dearest;
@@ -209,6 +225,7 @@ class Account {
     if (kind === "escalation") this.#escalations += 1;
     if (kind === "retry") this.#retries += 1;
     this.#follow(kind, endpoint);
+    if (standIn === true) this.#simulated = true;
     // An embedded model's token counts are estimates, but it costs exactly nothing.
     if (cost === undefined || (usageSource !== "provider" && cost > 0n)) this.#complete = false;
   }
@@ -250,6 +267,7 @@ class Account {
       retries: this.#retries,
       endpoints: Object.freeze([...this.#endpoints]),
       complete: this.#complete,
+      simulated: this.#simulated,
     });
   }
 }

@@ -3,7 +3,7 @@ import { openScope, sleep, untilAborted } from "../../common/abort.ts";
 import type { Clock } from "../../common/clock.ts";
 import { TierwiseError } from "../../errors.ts";
 import { windowAt, type AccountWindow, type SharedAccount } from "./account-window.ts";
-import { nothing, type Amounts, type BudgetBound, type Dimension } from "./amounts.ts";
+import { capOn, nothing, type Amounts, type BudgetBound, type Dimension } from "./amounts.ts";
 import type { BudgetPort, ReserveAnswer } from "./budget-port.ts";
 import type { RunEvents } from "../run-events.ts";
 
@@ -35,7 +35,8 @@ const lateMs = 600_000;
 
 /**
  * What one run takes from budgets that runs share. Whatever goes wrong with the port, nothing is called that was not
- * reserved, and nothing is given back that may have been spent.
+ * reserved, and nothing is given back that may have been spent. No warning comes near a cap, as it does of the run's own: a
+ * port answers yes or no, and near the end of a day it would come in every run; whoever keeps the accounts sees all of them.
  */
 export class SharedAccounts {
   readonly #setting: SharedSetting;
@@ -53,7 +54,7 @@ export class SharedAccounts {
   /** The first account that caps the dimension. */
   boundOn(dimension: Dimension): BudgetBound | undefined {
     const account = this.#setting.accounts.find((one) => one[dimension] !== undefined);
-    return account && { scope: "shared", dimension, account: account.name };
+    return account && { scope: "shared", dimension, limit: account[dimension], account: account.name };
   }
 
   /**
@@ -140,9 +141,9 @@ function boundOf(
   const full = windows.find((window) => window.account === account);
   const isDimension = dimension === "costUsd" || dimension === "tokens" || dimension === "calls";
   if (reserved !== false || full === undefined || !isDimension) return "none";
-  const { endsAtMs } = full;
+  const { caps, endsAtMs } = full;
   const wait = endsAtMs === undefined ? {} : { retryAfterMs: Math.max(0, endsAtMs - atMs) };
-  return { scope: "shared", dimension, account: full.account, ...wait };
+  return { scope: "shared", dimension, limit: capOn(caps, dimension), account: full.account, ...wait };
 }
 
 function unavailable(step: string, why: string, cause: unknown): TierwiseError {

@@ -3,6 +3,7 @@ import { contentKey } from "./memo-store.ts";
 import { staticName } from "../frame.ts";
 import { needValues, type Session } from "../session.ts";
 import type { MemoWork } from "../step-work.ts";
+import { tell } from "../durable/journal.ts";
 
 /** Looks a step's result up by what it reads, or keeps it. What cannot be compared or copied is neither found nor kept. */
 export function performMemo(session: Session, step: StepDefinition, work: MemoWork["input"]): unknown {
@@ -13,7 +14,7 @@ export function performMemo(session: Session, step: StepDefinition, work: MemoWo
   const label = session.graph.flows[step.name]!.output;
   if (work.operation === "get") {
     const found = memo.get(key, label);
-    if (found !== undefined) session.events.emit({ type: "step-cached", step: step.name });
+    if (found !== undefined) tell(session, { type: "step-cached", step: step.name });
     return found;
   }
   memo.put(key, work.value, { label, ttlMs: step.memo.ttlMs });

@@ -5,6 +5,7 @@
  */
 import { sleep } from "../../common/abort.ts";
 import type { ProviderError } from "../../errors.ts";
+import type { AttemptKind } from "../../events/event.ts";
 import { dispatchModel, type ModelCall } from "./dispatch-model.ts";
 import { isMalformed } from "./failure-kinds.ts";
 import type { RetryOptions } from "./retry-options.ts";
@@ -17,7 +18,8 @@ type Failed = Extract<ModelResult, { type: "failed" }>;
  * Asks one endpoint until it answers, its failure is none that passes, or attempts, time or money run out.
  * @throws the run's reason to end, as soon as it ends
  */
-export async function attemptModel(call: ModelCall): Promise<ModelResult> {
+export async function attemptModel(asked: ModelCall): Promise<ModelResult> {
+  const call = { ...asked, work: { ...asked.work, kind: kindOf(asked) } };
   const { work, session } = call;
   const errors: ProviderError[] = [];
   let failed: Failed | undefined;
@@ -35,6 +37,11 @@ export async function attemptModel(call: ModelCall): Promise<ModelResult> {
     if (delayMs === undefined) return total;
     await sleep(delayMs, session.abort.signal, session.services.clock);
   }
+}
+
+/** Who puts its own turn right takes its next turn; it is an escalation where another does. */
+function kindOf({ work: { kind, corrects }, endpoint }: ModelCall): AttemptKind {
+  return kind === "escalation" && corrects === endpoint.name ? "turn" : kind;
 }
 
 /** @returns `undefined` when there is no other try, or none in time */

@@ -1,56 +1,27 @@
-import { trace } from "@opentelemetry/api";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
+import { openDirectly } from "../../../test/support/direct-session.ts";
 import { endpoint, type Endpoint } from "../../catalog/endpoint.ts";
-import { picoToUsd } from "../../catalog/money.ts";
 import { templateTokens } from "../../catalog/usage.ts";
 import type { RunEvent } from "../../events/event.ts";
 import type { PlacedStep } from "../../graph/definition.ts";
 import { graph } from "../../graph/graph.ts";
 import { openModel } from "../../models/open-model.ts";
-import { defaultPolicy } from "../../policy/policy.ts";
 import { ScriptedModel, type ScriptedReply } from "../../testing/scripted-model.ts";
-import { SimulatedClock } from "../../testing/simulated-clock.ts";
 import { makeClearance, type ClearanceSpec } from "../../tiers/clearance.ts";
 import { makeLabel, type Label } from "../../tiers/label.ts";
 import { dispatchModel, type ModelCall } from "./dispatch-model.ts";
-import { readMacKey } from "../tool-call/idempotency-key.ts";
-import { MemoStore } from "../memo/memo-store.ts";
-import { openSession } from "../open-session.ts";
 import { perform } from "../perform.ts";
 import type { HumanPort, Session } from "../session.ts";
-import { startStepTrace } from "../trace-step.ts";
 
 const price = { inputPerMillionTokensUsd: 1, outputPerMillionTokensUsd: 1 };
 const million = 1_000_000n;
 
-/** A run of one model step, opened by hand: whatever graph, plan and policy would have refused gets as far as dispatch. */
+/** A run of one model step. */
 function openRun(cap?: bigint, human?: HumanPort): Session {
   const g = graph("direct", { input: z.object({}) });
   const answer = g.model("answer", { needs: {}, complexity: "generation", output: z.string(), prompt: () => "p" });
-  const { definition } = g.output(answer);
-  const session = openSession(definition, {
-    runId: "run",
-    input: {},
-    options: { budget: cap === undefined ? {} : { costUsd: picoToUsd(cap) }, durationMs: 60_000, tags: {} },
-    policy: defaultPolicy(),
-    services: {
-      policy: defaultPolicy(),
-      candidates: [],
-      ports: new Map(),
-      gates: new Map(),
-      retry: { maxAttempts: 1, initialDelayMs: 0, backoffFactor: 1, maxDelayMs: 0 },
-      random: () => 0,
-      clock: new SimulatedClock(),
-      human,
-      monitor: undefined,
-      macKey: readMacKey(undefined)!,
-      memo: new MemoStore(new SimulatedClock()),
-    },
-    tracer: trace.getTracer("test"),
-  });
-  startStepTrace(session, definition.steps[0]!);
-  return session;
+  return openDirectly(g.output(answer).definition, { cap, human });
 }
 
 function callOf(
@@ -111,7 +82,9 @@ describe("the dispatch of a model call", () => {
         name: "FlowViolationError",
         code: "PRIVACY_FLOW_DENIED",
         details: { step: "answer" },
-        message: expect.stringContaining('endpoint "small"') as string,
+        message: expect.stringMatching(
+          /endpoint "small".* Fix: .*clear endpoint "small" if it may see the data/,
+        ) as string,
       });
       expect(model.calls).toEqual([]);
       expect(events).toEqual([]);
@@ -166,7 +139,7 @@ describe("the dispatch of a model call", () => {
     expect(await dispatchModel(callOf(session, { model }))).toEqual({
       type: "unaffordable",
       endpoint: "small",
-      bound: { scope: "run", dimension: "costUsd" },
+      bound: { scope: "run", dimension: "costUsd", limit: 1e-12 },
       requests: 0,
     });
     expect(model.calls).toEqual([]);
@@ -179,7 +152,7 @@ describe("the dispatch of a model call", () => {
     const refused = {
       type: "unaffordable",
       endpoint: "small",
-      bound: { scope: "run", dimension: "costUsd" },
+      bound: { scope: "run", dimension: "costUsd", limit: 1 },
       requests: 0,
     };
     expect(await dispatchModel(unpriced)).toEqual(refused);

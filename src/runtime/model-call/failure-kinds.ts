@@ -1,5 +1,6 @@
 /** What a failed request says: of its endpoint, of its bill, and of another try. */
 import { ProviderError } from "../../errors.ts";
+import type { PlacedStep } from "../../graph/definition.ts";
 import { malformedReply } from "../../models/provider-error.ts";
 
 /** A request that was too long, or that its anonymiser held back, would have failed at a healthy endpoint too. */
@@ -25,4 +26,11 @@ export function wasNotBilled(error: unknown): boolean {
   if (!(error instanceof ProviderError)) return false;
   const { status, errorType } = error;
   return status !== undefined || !tellsOfHealth(error) || unsent.includes(errorType);
+}
+
+/** Ports and gates know their endpoint, not the step that asked. */
+export function ofStep({ name }: PlacedStep, error: ProviderError): ProviderError {
+  const { message, retryable, errorType, status, retryAfterMs, code } = error;
+  const own = message.startsWith(`step "${name}"`) ? message : `step "${name}": ${message}`;
+  return new ProviderError(own, { retryable, errorType, status, retryAfterMs, code });
 }

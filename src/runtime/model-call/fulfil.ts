@@ -3,6 +3,7 @@ import type { Decision, Obligation } from "../../policy/decision.ts";
 import { sawWeakAnswer, type Exclusion } from "../../policy/facts.ts";
 import type { Session } from "../session.ts";
 import type { ModelResult } from "../step-work.ts";
+import { tell } from "../durable/journal.ts";
 
 /**
  * Carries out what a decision obliges the runtime to beside the call: the review sample and the escalation that had to
@@ -26,14 +27,14 @@ export function fulfil(
   const { obligations } = decision;
   for (const obligation of obligations) {
     if (isDue(obligation, { session, step, result }))
-      session.events.emit({
+      tell(session, {
         type: "review-sampled",
         step,
         endpoint: decision.ladder[0]!.endpoint,
         reason: obligation.reason,
       });
     if (obligation.type === "escalate-later" && result.type === "exhausted" && sawWeakAnswer({ excluded }))
-      session.events.emit({
+      tell(session, {
         type: "escalation-deferred",
         step,
         endpoints: obligation.endpoints,

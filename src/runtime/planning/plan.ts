@@ -15,6 +15,7 @@ import type { Policy } from "../../policy/policy.ts";
 import { stepScorecard, type StepScorecard } from "../../policy/step-scorecard.ts";
 import { isNesting } from "../../graph/describe-nesting.ts";
 import { clearanceFor, excess, flowsTo, formatClearance, type Clearance } from "../../tiers/clearance.ts";
+import { redactionFor } from "../../tiers/declassify.ts";
 import { formatLabel, type Label } from "../../tiers/label.ts";
 import { unattendedTools } from "../tool-call/approve-tool.ts";
 import { placedAt } from "../frame.ts";
@@ -40,7 +41,10 @@ export interface Plan {
   /** What forbids running the graph with this catalog; empty when it may run. */
   readonly problems: readonly Problem[];
   toTable(): string;
-  /** Every decision in words, as tables, or as one JSON array. @param format default "text" */
+  /**
+   * Every decision in words or as tables, with the problems at the end, or as one JSON array of decisions alone.
+   * @param format default "text"
+   */
   explain(format?: ExplainFormat): string;
   /** @throws {NoEligibleEndpointError} when there is one problem; {DefinitionError} when there are several */
   check(): void;
@@ -56,7 +60,7 @@ export interface PlanSetting {
 export function makePlan(graph: GraphDefinition, setting: PlanSetting): Plan {
   const steps = planSteps(graph, setting);
   const refused = steps.filter(({ decision }) => decision.class === "refused");
-  const unattended = approvalProblems(graph, setting.circumstances.human);
+  const unattended = unattendedSteps(graph, setting.circumstances.human);
   const problems = [...refused.map(({ step, decision }) => problemOf(step, decision)), ...unattended];
   const privacy = graph.labelled ? "labelled" : "unlabelled";
   const plan = { graph: graph.name, version: graph.version, privacy, steps, problems } as const;
@@ -91,26 +95,44 @@ function inside({ budget }: NestingStep, setting: PlanSetting): PlanSetting {
   return { ...setting, circumstances, sample: undefined };
 }
 
-/** A step that asks a person, or offers a tool that needs approval, cannot be run where nobody may be asked. */
-function approvalProblems(graph: GraphDefinition, human: Clearance | undefined): Problem[] {
+/**
+ * A step that asks a person, sends weak answers to one, or offers a tool that needs approval cannot be run where nobody may be
+ * asked.
+ */
+function unattendedSteps(graph: GraphDefinition, human: Clearance | undefined): Problem[] {
   return graph.steps.flatMap((step): Problem[] => {
-    if (isNesting(step)) return approvalProblems(placedAt(step.graph, `${step.name}/`), human);
-    if (step.kind === "agent") return [...unattendedTools(step, graph.flows[step.name]!.context, human)];
-    if (step.kind !== "approve") return [];
-    const { input } = graph.flows[step.name]!;
-    if (human !== undefined && flowsTo(input, human)) return [];
-    const found =
-      human === undefined
-        ? "nobody is wired: createRuntime({ onHuman: { clearance, ask } })"
-        : `the person (onHuman) is cleared for ${formatClearance(human)}; the question is ${formatLabel(input)}: ${excess(input, human)}`;
+    if (isNesting(step)) return unattendedSteps(placedAt(step.graph, `${step.name}/`), human);
+    const { input, context } = graph.flows[step.name]!;
+    const path = `steps.${step.name}`;
+    if (step.kind === "approve")
+      return unattended(human, { path, what: `step "${step.name}" asks a person`, label: input });
+    if (!("complexity" in step)) return [];
+    const what = `step "${step.name}" sends weak answers to a person (escalation: "human")`;
     return [
-      {
-        code: "HUMAN_REQUIRED",
-        path: `steps.${step.name}`,
-        message: `step "${step.name}" asks a person, and ${found}`,
-      },
+      ...(step.demands.escalation === "human"
+        ? unattended(human, { path: `${path}.escalation`, what, label: context })
+        : []),
+      ...(step.kind === "agent" ? unattendedTools(step, context, human) : []),
     ];
   });
+}
+
+/** What nobody would answer; nothing where somebody is wired who may see it. */
+function unattended(
+  human: Clearance | undefined,
+  { path, what, label }: { readonly path: string; readonly what: string; readonly label: Label },
+): Problem[] {
+  if (human !== undefined && flowsTo(label, human)) return [];
+  const found =
+    human === undefined
+      ? "nobody is wired: createRuntime({ onHuman: { clearance, ask } })"
+      : `the person (onHuman) is cleared for ${formatClearance(human)}; the question is ${formatLabel(label)}: ${excess(label, human)}. Clear the person if they may see it${orRedact(label, human)}`;
+  return [{ code: "HUMAN_REQUIRED", path, message: `${what}, and ${found}` }];
+}
+
+function orRedact(label: Label, clearance: Clearance): string {
+  const redaction = redactionFor(label, clearance);
+  return redaction === undefined ? "" : `, or ${redaction} what the step reads`;
 }
 
 /** An agent needs an endpoint for every context that a turn can reach (R3); one for the highest serves them all. */
@@ -166,10 +188,21 @@ function errorOf(
   return new DefinitionError(`graph "${plan.graph}" with this catalog`, plan.problems, "NO_ELIGIBLE_ENDPOINT");
 }
 
-function explainAll({ steps }: Planned, format: ExplainFormat): string {
+function explainAll({ steps, problems }: Planned, format: ExplainFormat): string {
   const decisions = steps.map(({ decision }) => decision);
   if (format === "json") return JSON.stringify(decisions, null, 2);
-  return decisions.map((decision) => explain(decision, format)).join(format === "table" ? "\n\n" : "\n");
+  const told = decisions.map((decision) => explain(decision, format)).join(format === "table" ? "\n\n" : "\n");
+  return `${told}${problemsText(problems)}`;
+}
+
+function standInsText({ steps }: Planned): string {
+  const rungs = steps.flatMap(({ decision }) => decision.ladder.filter(({ standIn }) => standIn === true));
+  const names = new Set(rungs.map(({ endpoint }) => endpoint));
+  return names.size === 0 ? "" : `\nstand-ins, whose answers are scripted: ${[...names].join(", ")}`;
+}
+
+function problemsText(problems: readonly Problem[]): string {
+  return problems.map(({ message }) => `\n! ${message.replaceAll("\n", "\n  ")}`).join("");
 }
 
 function table(plan: Planned): string {
@@ -183,6 +216,6 @@ function table(plan: Planned): string {
     decision.refused.map(({ endpoint, rule }) => `${endpoint}: ${rule}`).join(", ") || "-",
   ]);
   const header = ["step", "kind", "data", "class", "ladder", "estimate", "refused: rule"];
-  const problems = plan.problems.map(({ message }) => `\n! ${message.replaceAll("\n", "\n  ")}`).join("");
-  return `plan of ${plan.graph}@${plan.version}, privacy: ${plan.privacy}\n${textTable(header, rows)}${problems}`;
+  const title = `plan of ${plan.graph}@${plan.version}, privacy: ${plan.privacy}`;
+  return `${title}\n${textTable(header, rows)}${standInsText(plan)}${problemsText(plan.problems)}`;
 }

@@ -38,6 +38,8 @@ export class AgentProgram implements StepProgram {
   /** The budget that could not pay for a call of the last turn. */
   #tooDear: BudgetBound | undefined;
   #conversation: Conversation | undefined;
+  /** Who wrote the last turn. */
+  #author: string | undefined;
   /** What the model said beside its calls, and the calls that are waited for; none while the model is asked. */
   #round: { readonly text: string; readonly calls: ToolRound } | undefined;
 
@@ -70,6 +72,7 @@ export class AgentProgram implements StepProgram {
       case "accepted":
         this.#inquiry.count(result);
         this.#conversation = result.conversation;
+        this.#author = result.conversation.endpoint;
         return result.toolCalls.length === 0 ? value(result.value) : this.#callTools(result.text, result.toolCalls);
       case "rejected":
         return this.#repair(result);
@@ -91,7 +94,8 @@ export class AgentProgram implements StepProgram {
     const { escalation } = this.#step.demands;
     if (escalation === "human") return [this.#inquiry.next(result)];
     this.#inquiry.count(result);
-    const { text, reason, problems } = result;
+    const { endpoint, text, reason, problems } = result;
+    this.#author = endpoint;
     this.#messages.push({ role: "assistant", content: text, toolCalls: [] });
     const why = problems.length === 0 ? reason : problems.join("; ");
     this.#messages.push({ role: "user", content: `That answer cannot be used: ${why}. Answer again.` });
@@ -144,7 +148,7 @@ export class AgentProgram implements StepProgram {
     const { escalation = "allowed" } = this.#step.demands;
     if (escalation !== "allowed") return this.#nextTurn("turn");
     this.#role = "plan";
-    return this.#nextTurn("escalation");
+    return this.#nextTurn("escalation", this.#author);
   }
 
   #observed({ call, result }: CalledTool): ObservedCall {
@@ -171,7 +175,7 @@ export class AgentProgram implements StepProgram {
     return this.#messages.find((message) => message.role === "user")?.content ?? "";
   }
 
-  #nextTurn(kind: AttemptKind): Progress {
+  #nextTurn(kind: AttemptKind, corrects?: string): Progress {
     this.#turn += 1;
     const { name, maxTurns } = this.#step;
     if (this.#turn > maxTurns) {
@@ -182,7 +186,7 @@ export class AgentProgram implements StepProgram {
       this.#inquiry.ask(
         {
           ...{ request: this.#request(), label: this.#label, role: this.#role, turn: this.#turn },
-          conversation: this.#conversation,
+          ...{ conversation: this.#conversation, corrects },
         },
         kind,
       ),

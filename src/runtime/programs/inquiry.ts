@@ -19,6 +19,8 @@ export interface Question {
   readonly turn: number;
   /** Whose prompt cache holds what was said so far. */
   readonly conversation?: Conversation | undefined;
+  /** The endpoint whose last turn is to be put right. */
+  readonly corrects?: string | undefined;
 }
 
 type Unanswered = Exclude<ModelResult, { type: "accepted" }>;
@@ -100,7 +102,7 @@ export class Inquiry {
   }
 
   #work(): ModelWork {
-    const { request, label, role, turn, conversation } = this.#current();
+    const { request, label, role, turn, conversation, corrects } = this.#current();
     this.#asked += 1;
     const input = {
       step: this.#step.name,
@@ -111,6 +113,7 @@ export class Inquiry {
       role,
       excluded: this.#excluded,
       ...(conversation && { conversation }),
+      ...(corrects !== undefined && { corrects }),
     };
     return { key: `${this.#step.name}#0/${turn}/${this.#asked}`, kind: "model", input };
   }

@@ -1,5 +1,3 @@
-import { frozenCopy } from "../../common/freeze.ts";
-import { untilAborted } from "../../common/abort.ts";
 import { StepFailedError, TierwiseError, type Problem } from "../../errors.ts";
 import type { AgentStep, BoundTool } from "../../graph/definition.ts";
 import { excess, flowsTo, formatClearance, type Clearance } from "../../tiers/clearance.ts";
@@ -8,11 +6,15 @@ import { assertFlow } from "../assert-flow.ts";
 import { boundedText } from "./bounded-text.ts";
 import { readApproval } from "../programs/approve-program.ts";
 import type { Session } from "../session.ts";
+import { askAboutTool } from "./ask-about-tool.ts";
+import { tell } from "../durable/journal.ts";
 
 /** A call that waits for a person, with the arguments as the tool will get them. */
 export interface AwaitedCall {
   readonly step: AgentStep;
   readonly tool: BoundTool;
+  /** Of the work that wants to call it. */
+  readonly key: string;
   readonly callId: string;
   readonly args: unknown;
   readonly label: Label;
@@ -27,7 +29,10 @@ const mostShownBytes = 4_096;
  * @throws {FlowViolationError} when the person may not see the arguments
  * @throws {StepFailedError} `OUTPUT_INVALID` when the answer is neither yes nor no
  */
-export async function isApproved(session: Session, { step, tool, callId, args, label }: AwaitedCall): Promise<boolean> {
+export async function isApproved(
+  session: Session,
+  { step, tool, key, callId, args, label }: AwaitedCall,
+): Promise<boolean> {
   const { approve, effect } = tool;
   if (approve === undefined || effect === "read") return true;
   const { human } = session.services;
@@ -36,26 +41,22 @@ export async function isApproved(session: Session, { step, tool, callId, args, l
   const sink = `a person (approve of tool "${tool.name}")`;
   for (const clearance of [human.clearance, approve.clearance ?? human.clearance])
     assertFlow({ step: step.name, label, sink, clearance });
-  session.events.emit({ type: "human-asked", step: step.name, label, tool: tool.name });
+  tell(session, { type: "human-asked", step: step.name, label, tool: tool.name });
   session.runTrace.interrupted({ step: step.name, kind: "approve-tool", tool: tool.name });
-  const { signal } = session.abort;
-  signal.throwIfAborted();
-  const common = { runId: session.runId, step: step.name, label, signal, tool: tool.name, effect };
-  const question = {
-    ...common,
-    arguments: frozenCopy(args),
+  const asked = {
+    kind: "approve-tool",
+    key,
+    args,
     reason: approve.reason,
     prompt: promptOf(tool, step, args),
-  };
-  const ask = async (): Promise<unknown> => human.ask({ kind: "approve-tool", ...question });
-  const span = session.runningSteps.get(step.name)?.trace.span;
-  const answer = readApproval(await untilAborted(span === undefined ? ask() : span.run(ask), signal));
+  } as const;
+  const answer = readApproval(await askAboutTool(session, human, { ...asked, step, tool, label }));
   if (answer === undefined) {
     const message = `step "${step.name}": onHuman answered the approval of tool "${tool.name}" with something else than true, false or { approved }`;
     throw new StepFailedError("OUTPUT_INVALID", message, { details: { step: step.name, tool: tool.name } });
   }
   const { approved } = answer;
-  session.events.emit({ type: "human-answered", step: step.name, tool: tool.name, callId, approved });
+  tell(session, { type: "human-answered", step: step.name, tool: tool.name, callId, approved });
   return approved;
 }
 

@@ -1,22 +1,16 @@
-import { trace } from "@opentelemetry/api";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
+import { openDirectly } from "../../../test/support/direct-session.ts";
 import type { RunEvent } from "../../events/event.ts";
 import type { AgentStep } from "../../graph/definition.ts";
 import { graph } from "../../graph/graph.ts";
 import type { ToolBinding } from "../../graph/types/steps.ts";
-import { defaultPolicy } from "../../policy/policy.ts";
-import { SimulatedClock } from "../../testing/simulated-clock.ts";
 import { makeClearance } from "../../tiers/clearance.ts";
 import { makeLabel, type Label } from "../../tiers/label.ts";
 import { dispatchTool, type ToolDispatch } from "./dispatch-tool.ts";
-import { readMacKey } from "./idempotency-key.ts";
-import { MemoStore } from "../memo/memo-store.ts";
-import { openSession } from "../open-session.ts";
 import type { HumanPort } from "../session.ts";
-import { startStepTrace } from "../trace-step.ts";
 
-/** A run of one agent step, opened by hand: whatever the build would have refused gets as far as dispatch. */
+/** A run of one agent step. */
 function open(binding: Partial<ToolBinding<object>> = {}, human?: HumanPort) {
   const calls: unknown[] = [];
   const tool = { name: "look", schema: z.object({ q: z.string() }), invoke: (args: unknown) => calls.push(args) };
@@ -24,27 +18,7 @@ function open(binding: Partial<ToolBinding<object>> = {}, human?: HumanPort) {
   const tools = [{ tool, effect: "read" as const, ...binding }];
   const work = g.agent("work", { needs: {}, output: z.string(), prompt: () => "p", tools, privacy: "classified" });
   const { definition } = g.output(work, { clearance: { level: "classified", compartments: ["pii"] } });
-  const session = openSession(definition, {
-    runId: "run",
-    input: {},
-    options: { budget: {}, durationMs: 60_000, tags: {} },
-    policy: defaultPolicy(),
-    services: {
-      policy: defaultPolicy(),
-      candidates: [],
-      ports: new Map(),
-      gates: new Map(),
-      retry: { maxAttempts: 1, initialDelayMs: 0, backoffFactor: 1, maxDelayMs: 0 },
-      random: () => 0,
-      clock: new SimulatedClock(),
-      human,
-      monitor: undefined,
-      macKey: readMacKey(undefined)!,
-      memo: new MemoStore(new SimulatedClock()),
-    },
-    tracer: trace.getTracer("test"),
-  });
-  startStepTrace(session, definition.steps[0]!);
+  const session = openDirectly(definition, { human });
   const events: RunEvent[] = [];
   session.events.on("*", (event) => void events.push(event));
   const dispatch = (label: Label, args: Record<string, unknown> | undefined = { q: "the secret" }): ToolDispatch => ({

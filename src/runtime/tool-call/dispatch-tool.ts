@@ -5,6 +5,7 @@
  * @module
  */
 import { usdToPico } from "../../catalog/money.ts";
+import { toolResultLabel } from "../../graph/check/flow.ts";
 import type { AgentStep, BoundTool } from "../../graph/definition.ts";
 import { isApproved } from "./approve-tool.ts";
 import { assertFlow } from "../assert-flow.ts";
@@ -13,7 +14,10 @@ import type { BudgetBound } from "../budget/amounts.ts";
 import { reserveCall } from "../budget/reserve-call.ts";
 import type { Session } from "../session.ts";
 import type { ToolRefusal, ToolResult, ToolWork } from "../step-work.ts";
+import { resolutionOf, type Resolved } from "./resolve-tool.ts";
 import { ToolAttempt } from "./tool-attempt.ts";
+import { resultText } from "./tool-result.ts";
+import { tell } from "../durable/journal.ts";
 
 export interface ToolDispatch {
   readonly session: Session;
@@ -30,7 +34,10 @@ export async function dispatchTool(dispatch: ToolDispatch): Promise<ToolResult> 
   const { tool, args, argumentBytes } = checked;
   if (refuse !== undefined) return refused(dispatch, tool, { ...refuse, content: afterFailure });
   assertFlow({ step: step.name, label, sink: `tool "${tool.name}" (arguments)`, clearance: tool.accepts });
-  if (!(await isApproved(session, { step, tool, callId: call.id, args, label })))
+  const awaited = { step, tool, key: work.key, callId: call.id, args, label };
+  const resolved = await resolutionOf(session, awaited);
+  if (resolved !== undefined) return completedBefore(dispatch, tool, resolved);
+  if (!(await isApproved(session, awaited)))
     return refused(dispatch, tool, { reason: "not-approved", calls: 1, content: notApproved });
   const cost = tool.costUsd === undefined ? undefined : usdToPico(tool.costUsd);
   const worst = cost === undefined ? undefined : { picoUsd: cost, tokens: 0, calls: 0 };
@@ -42,6 +49,16 @@ export async function dispatchTool(dispatch: ToolDispatch): Promise<ToolResult> 
     };
   noteEndorsement(session, step, tool);
   return new ToolAttempt({ ...dispatch, tool, args, argumentBytes, cost, reservation }).perform();
+}
+
+/** Its start was told by the process that is gone; its cost was charged when the work was taken over. */
+function completedBefore({ work }: ToolDispatch, tool: BoundTool, { result }: Resolved): ToolResult {
+  const { isUsable, content } = resultText(result, tool.maxResultBytes);
+  return {
+    outcome: isUsable ? "completed" : "failed",
+    content,
+    label: toolResultLabel(tool.returns, work.input.label),
+  };
 }
 
 const afterFailure =
@@ -66,11 +83,11 @@ function refused(
   { reason, calls, content }: ToolRefusal & { readonly content: string },
 ): ToolResult {
   const { call, label } = work.input;
-  session.events.emit({ type: "tool-refused", step: step.name, tool: tool?.name, callId: call.id, reason, calls });
+  tell(session, { type: "tool-refused", step: step.name, tool: tool?.name, callId: call.id, reason, calls });
   return { outcome: "refused", reason, content, label };
 }
 
-function noteEndorsement({ events }: Session, step: AgentStep, { effect, untrustedArguments }: BoundTool): void {
+function noteEndorsement(session: Session, step: AgentStep, { effect, untrustedArguments }: BoundTool): void {
   if (effect === "read" || untrustedArguments === undefined) return;
-  events.emit({ type: "endorsed", step: step.name, what: "arguments", reason: untrustedArguments.reason });
+  tell(session, { type: "endorsed", step: step.name, what: "arguments", reason: untrustedArguments.reason });
 }

@@ -14,6 +14,8 @@ import type { CallReservation } from "../budget/reserve-call.ts";
 import type { Session } from "../session.ts";
 import type { ToolResult, ToolWork } from "../step-work.ts";
 import { resultText } from "./tool-result.ts";
+import { book, tell, type Booking } from "../durable/journal.ts";
+import { noteLaunch } from "../durable/work-record.ts";
 
 export interface ReadyCall {
   readonly session: Session;
@@ -44,7 +46,7 @@ export class ToolAttempt {
     this.#span = session.runningSteps.get(step.name)?.trace.tool({ name: tool.name, callId: id, effect: tool.effect });
     session.toolCalls.count += 1;
     const { effect } = tool;
-    session.events.emit({ type: "tool-start", ...this.#identity(), effect, label: work.input.label, argumentBytes });
+    tell(session, { type: "tool-start", ...this.#identity(), effect, label: work.input.label, argumentBytes });
   }
 
   /** @throws the reason when the run is over; what the tool throws is a result */
@@ -72,6 +74,8 @@ export class ToolAttempt {
     const { runId, services } = session;
     const key = idempotencyKey(services.macKey, { runId, workKey: work.key, tool: tool.name });
     const config = { signal, configurable: { idempotencyKey: key, runId } };
+    if (session.durable !== undefined) await this.#noteLaunch();
+    signal.throwIfAborted();
     this.#called = true;
     this.#record(names.ATTR_GEN_AI_TOOL_CALL_ARGUMENTS, work.input.label, args);
     const start = async (): Promise<unknown> => await tool.invoke(args, config);
@@ -99,7 +103,7 @@ export class ToolAttempt {
     this.#span?.end({ attributes, errorType });
     const durationMs = session.services.clock.nowMs() - this.#startedMs;
     session.metrics.tool(() => ({ step: staticName(step.name), tool: tool.name, durationMs, costUsd, errorType }));
-    session.events.emit({
+    tell(session, {
       ...{ type: "tool-end", ...this.#identity(), outcome, errorType },
       ...{ resultBytes, durationMs, costUsd },
     });
@@ -117,8 +121,17 @@ export class ToolAttempt {
     if (cost === undefined || reservation === undefined) return undefined;
     const charged = this.#called ? cost : 0n;
     reservation.settle({ picoUsd: charged, tokens: 0, calls: 0 });
-    session.ledger.recordTool({ step: step.name, cost: charged });
+    book(session, { type: "tool", entry: { step: step.name, cost: charged } });
     return charged;
+  }
+
+  /** What only reads and costs nothing may be called again as often as a process dies. */
+  async #noteLaunch(): Promise<void> {
+    const { session, step, tool, cost } = this.#call;
+    if (tool.effect === "read" && cost === undefined) return;
+    const worst: Booking | undefined =
+      cost === undefined ? undefined : { type: "tool", entry: { step: step.name, cost } };
+    await noteLaunch(session, { what: "tool", name: tool.name, worst });
   }
 
   #identity() {
