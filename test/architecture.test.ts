@@ -30,7 +30,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   patterns: ["graph", "policy", "catalog", "events", "tiers", "common"],
   prices: ["catalog", "common"],
   langchain: ["runtime", "graph", "tiers", "common"],
-  engines: ["runtime", "events", "common"],
+  engines: ["runtime", "events", "tiers", "common"],
   testing: allButEngines,
   "index.ts": allButEngines,
 };
@@ -49,6 +49,14 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   // LangChain's reader of unfinished JSON, loaded when a step first shows partial answers.
   runtime: ["@opentelemetry/api", "eventemitter3", "p-queue", "@langchain/core/output_parsers"],
   prices: ["@pydantic/genai-prices"],
+  engines: [
+    "@dbos-inc/dbos-sdk",
+    "@dbos-inc/dbos-sdk/datasource",
+    "@dbos-inc/dbos-sdk/internal/dbos",
+    "@dbos-inc/dbos-sdk/internal/error",
+    "@dbos-inc/dbos-sdk/internal/system_database",
+    "@electric-sql/pglite",
+  ],
 };
 
 interface Import {
