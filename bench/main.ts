@@ -10,6 +10,7 @@ const benches: Readonly<Record<string, () => Promise<{ run(): boolean | Promise<
   decide: () => import("./decide.ts"),
   overhead: () => import("./overhead.ts"),
   telemetry: () => import("./telemetry.ts"),
+  durable: () => import("./durable.ts"),
 };
 
 const name = process.argv[2] ?? "";

@@ -55,6 +55,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     "@dbos-inc/dbos-sdk/internal/dbos",
     "@dbos-inc/dbos-sdk/internal/error",
     "@dbos-inc/dbos-sdk/internal/system_database",
+    "@dbos-inc/dbos-sdk/internal/utils",
     "@electric-sql/pglite",
   ],
 };

@@ -5,7 +5,6 @@ import {
   createCatalog,
   createRuntime,
   defaultPolicy,
-  endpoint,
   graph,
   NoEligibleEndpointError,
   ProviderError,
@@ -16,13 +15,11 @@ import {
 } from "../src/index.ts";
 import { errorTypeOf } from "../src/runtime/trace-step.ts";
 import { ScriptedModel, SimulatedClock, type Script, type ScriptedReply } from "../src/testing/index.ts";
+import { priced, say, usage } from "./support/priced-models.ts";
 import { Recorder } from "./support/span-recorder.ts";
 
-const usage = { inputTokens: 100, outputTokens: 10 };
-const price = { inputPerMillionTokensUsd: 1, outputPerMillionTokensUsd: 1, version: "test" };
 const input = { text: "hello" };
 const schema = z.object({ text: z.string() });
-const say = (text: string): ScriptedReply => ({ text, usage });
 const down: ScriptedReply = { error: new ProviderError("down", { retryable: true, errorType: "503", status: 503 }) };
 
 interface Lab {
@@ -39,7 +36,7 @@ async function traced(built: Graph<{ text: string }, unknown>, lab: Lab): Promis
   const clock = new SimulatedClock();
   const place = (name: string, script: Script, where: Pick<EndpointSpec, "class" | "location">) => {
     const model = new ScriptedModel(script, { model: `${name}-model`, clock });
-    return endpoint(name, { ...where, price, model: model.factory, ...spec });
+    return priced(name, model, { ...where, ...spec });
   };
   const runtime = createRuntime({
     catalog: createCatalog([

@@ -424,7 +424,7 @@ const runtimes: readonly Row[] = [
       ),
     message: [
       "createRuntime: 10 problems",
-      "  runtime.catalogue: unknown option; known are catalog, policy, telemetry, onHuman, budgets, requireLabels, feedback, retry, macKey, clock, random, engine",
+      "  runtime.catalogue: unknown option; known are catalog, policy, telemetry, onHuman, budgets, requireLabels, feedback, retry, macKey, clock, random, engine, graphs",
       "  runtime.catalog: expected what createCatalog(...) returns, found undefined",
       "  runtime.policy: expected a policy such as defaultPolicy(), or a registry, found undefined",
       "  runtime.telemetry.redact: unknown option; known are tracerProvider, meterProvider, content, clearance, modelSpans, costAliases",
@@ -588,14 +588,14 @@ const runOptions: readonly Row[] = [
     message: [
       "run options: 2 problems",
       "  run.budget.costUsd: expected a number from 1e-12 to 1000000, found -1",
-      '  run.budget.durationMs: expected a number from 1 to 86400000, found "8000"',
+      '  run.budget.durationMs: expected a number from 1 to 1728000000, found "8000"',
     ],
   },
   {
     name: "a deadline of nothing",
     code: "RUNTIME_INVALID",
     attempt: () => runtimeOf(endpoint("gpt", gpt)).start(replyGraph(), input, { budget: { durationMs: 0 } }),
-    message: ["run options: 1 problem", "  run.budget.durationMs: expected a number from 1 to 86400000, found 0"],
+    message: ["run options: 1 problem", "  run.budget.durationMs: expected a number from 1 to 1728000000, found 0"],
   },
   {
     name: "a misspelt cap, which would be none",

@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { context, type Tracer } from "@opentelemetry/api";
 import { fastify, LogController, type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
-import { problemOf, shuttingDown } from "./errors.ts";
+import { problemOf } from "./errors.ts";
 import { debugRoutes, healthRoutes } from "./health.ts";
 import { ticketsRoute, type TicketsOptions } from "./tickets-route.ts";
 import { traceRequest, type RequestTrace } from "./tracing.ts";
@@ -45,9 +45,7 @@ export function buildApp({
       typeof id === "string" && /^[\w.-]{1,64}$/.test(id) ? id : randomUUID(),
   }) as unknown as FastifyInstance;
   observeRequests(app, tracer);
-  drainOnClose(app, () =>
-    Promise.all([options.runtime.shutdown({ timeoutMs: drainMs, reason: shuttingDown }), pause(lingerMs)]),
-  );
+  drainOnClose(app, () => Promise.all([options.runtime.shutdown({ timeoutMs: drainMs }), pause(lingerMs)]));
   app.setErrorHandler(async (error, _request, reply) => {
     const { status, retryAfterSeconds, ...problem } = problemOf(error);
     if (retryAfterSeconds !== undefined) void reply.header("retry-after", String(retryAfterSeconds));

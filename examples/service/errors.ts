@@ -1,5 +1,5 @@
 /** What went wrong, as an HTTP answer: a status, a code, a fixed sentence. Nothing of a ticket or an answer is ever in it. */
-import { ProviderError, TierwiseError, type ErrorCode } from "tierwise";
+import { BudgetExceededError, InputError, RunCancelledError, TierwiseError, type ErrorCode } from "tierwise";
 
 export interface Problem {
   readonly status: number;
@@ -22,10 +22,6 @@ export class RequestError extends Error {
   }
 }
 
-/** Reasons with which this service cancels runs; a cancelled run carries its reason as `cause`. */
-export const shuttingDown = new Error("the service is shutting down");
-export const clientGone = new Error("the client closed the connection");
-
 type Row = readonly [status: number, message: string];
 
 const rows: Partial<Record<ErrorCode, Row>> = {
@@ -35,6 +31,7 @@ const rows: Partial<Record<ErrorCode, Row>> = {
   DEADLINE_EXCEEDED: [504, "the request took longer than it may"],
   ATTEMPT_TIMEOUT: [504, "a model did not answer in time"],
   RUN_CANCELLED: [499, "the request was cancelled"],
+  RUN_EXISTS: [409, "a request with this Idempotency-Key is under way"],
   SHUTTING_DOWN: [503, "this instance is shutting down"],
   BACKPRESSURE: [503, "too many requests are waiting"],
   CIRCUIT_OPEN: [503, "a model is out of order"],
@@ -59,14 +56,14 @@ function fallbackRow(code: ErrorCode): Row {
 
 /** What a code alone does not say. */
 function specifics(error: TierwiseError): Partial<Problem> {
-  const { code, details, cause } = error;
-  const waitMs = error instanceof ProviderError ? error.retryAfterMs : details["retryAfterMs"];
-  const retry = typeof waitMs === "number" ? { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1_000)) } : {};
-  switch (code) {
+  const { retryAfterMs: waitMs } = error;
+  const retry = waitMs === undefined ? {} : { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1_000)) };
+  switch (error.code) {
     case "INPUT_INVALID":
-      return { problems: details["problems"] as readonly string[] };
+      return error instanceof InputError ? { problems: error.problems } : {};
     case "BUDGET_EXCEEDED":
-      if (details["scope"] !== "shared") return { scope: String(details["scope"]) };
+      if (!(error instanceof BudgetExceededError)) return retry;
+      if (error.scope !== "shared") return { scope: error.scope };
       return { status: 429, scope: "tenant", message: "the tenant's budget of today is used up", ...retry };
     case "NO_ELIGIBLE_ENDPOINT":
       // All that may see the data are out of order: it may go well later.
@@ -74,7 +71,7 @@ function specifics(error: TierwiseError): Partial<Problem> {
         ? { status: 503, message: "every model for this is out of order", ...retry }
         : {};
     case "RUN_CANCELLED":
-      return cause === shuttingDown
+      return error instanceof RunCancelledError && error.by === "shutdown"
         ? { status: 503, message: "this instance is shutting down", retryAfterSeconds: 1 }
         : {};
     case "SHUTTING_DOWN":

@@ -1,8 +1,8 @@
 /** `POST /tickets`: one run for one request, as JSON or, with `accept: text/event-stream`, as server-sent events. */
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Graph, Run, RunOptions, RunResult, Runtime } from "tierwise";
-import { clientGone, problemOf, RequestError } from "./errors.ts";
+import { checkInput, type Graph, type Run, type RunOptions, type RunResult, type Runtime } from "tierwise";
+import { problemOf, RequestError } from "./errors.ts";
 import type { TicketAnswer, TicketInput } from "./service-graph.ts";
 import { eventsOf } from "./sse.ts";
 
@@ -18,27 +18,15 @@ export interface TicketsOptions {
 
 export function ticketsRoute(app: FastifyInstance, options: TicketsOptions): void {
   const { runtime, graph, budget, heartbeatMs = 15_000 } = options;
-  const underWay = new Set<string>();
 
   app.post("/tickets", async (request, reply) => {
     const tenant = tenantOf(request, options.tenants);
     const runId = runIdOf(request, tenant);
-    if (underWay.has(runId))
-      throw new RequestError(409, "UNDER_WAY", "a request with this Idempotency-Key is under way");
-    underWay.add(runId);
-    try {
-      const gone = whenGone(reply);
-      // The graph's schema says what is wrong with the body, so there is no second one here.
-      const input = request.body as TicketInput;
-      const run = await runtime.start(graph, input, { runId, budget, tags: { tenant }, signal: gone });
-      logEnd(request, run);
-      void run.result.catch(() => undefined).finally(() => underWay.delete(runId));
-      if (wantsEvents(request)) return await sendEvents(reply, run, heartbeatMs);
-      return await reply.send(answer(await run.result));
-    } catch (error) {
-      underWay.delete(runId);
-      throw error;
-    }
+    const input = checkInput(graph, request.body);
+    const run = await runtime.start(graph, input, { runId, budget, tags: { tenant }, signal: whenGone(reply) });
+    logEnd(request, run);
+    if (wantsEvents(request)) return sendEvents(reply, run, heartbeatMs);
+    return reply.send(answer(await run.result));
   });
 }
 
@@ -65,7 +53,7 @@ function tenantOf(request: FastifyRequest, tenants: ReadonlyMap<string, number>)
 }
 
 /**
- * The same `Idempotency-Key` gives the same run id. While that run is under way a second request is refused (409). Later it
+ * The same `Idempotency-Key` gives the same run id. While that run is under way, the runtime refuses a second one. Later it
  * runs again; its tools are handed the same idempotency keys, so that a refund is paid once.
  */
 function runIdOf(request: FastifyRequest, tenant: string): string {
@@ -83,7 +71,7 @@ function wantsEvents({ headers: { accept = "" } }: FastifyRequest): boolean {
 function whenGone({ raw }: FastifyReply): AbortSignal {
   const controller = new AbortController();
   raw.once("close", () => {
-    if (!raw.writableFinished) controller.abort(clientGone);
+    if (!raw.writableFinished) controller.abort();
   });
   return controller.signal;
 }

@@ -3,6 +3,8 @@ import type { Clock } from "./clock.ts";
 /** A signal that follows `parent` and also fires after `timeoutMs`. Call `release` in `finally`: it frees both. */
 export interface Scope {
   readonly signal: AbortSignal;
+  /** Settles as `work` does, or rejects with the signal's reason as soon as it fires. One wait at a time. */
+  until<T>(work: PromiseLike<T>): Promise<T>;
   /** True when it was the timer, not the parent, that fired. */
   timedOut(): boolean;
   /** Waits for what is no part of the work: until it settles, the timer stands still. One wait at a time. */
@@ -17,7 +19,12 @@ export function openScope(parent: AbortSignal, timeoutMs: number, clock: Clock):
 class TimedScope implements Scope {
   readonly #parent: AbortSignal;
   readonly #clock: Clock;
-  readonly #controller = new AbortController();
+  /** Made when somebody asks for the signal. */
+  #controller: AbortController | undefined;
+  /** Why it fired. */
+  #fired: { readonly reason: unknown } | undefined;
+  /** Of who waits. */
+  #reject: ((reason: unknown) => void) | undefined;
   #dueMs: number;
   #timedOut = false;
   #released = false;
@@ -33,12 +40,24 @@ class TimedScope implements Scope {
   }
 
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#fired !== undefined) this.#controller.abort(this.#fired.reason);
+    }
     return this.#controller.signal;
   }
 
   /** Of the parent: it is its listener. */
   handleEvent(): void {
-    this.#controller.abort(this.#parent.reason);
+    this.#abort(this.#parent.reason);
+  }
+
+  until<T>(work: PromiseLike<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#reject = reject;
+      if (this.#fired !== undefined) reject(this.#fired.reason as Error);
+      work.then(resolve, reject);
+    });
   }
 
   timedOut(): boolean {
@@ -65,7 +84,14 @@ class TimedScope implements Scope {
 
   #fire(): void {
     this.#timedOut = true;
-    this.#controller.abort(new DOMException("timed out", "TimeoutError"));
+    this.#abort(new DOMException("timed out", "TimeoutError"));
+  }
+
+  #abort(reason: unknown): void {
+    if (this.#fired !== undefined) return;
+    this.#fired = { reason };
+    this.#controller?.abort(reason);
+    this.#reject?.(reason);
   }
 }
 

@@ -96,6 +96,10 @@ describe("a sealed log", () => {
     expect(log.close(texts[2]!)).toBe(rows[2]);
   });
 
+  const reread = (kept: (row: string) => readonly string[]): string[] => {
+    const log = new SealedLog(seal, start);
+    return kept(log.close(texts[1]!)).map((row) => log.open(row));
+  };
   const [a, b, c, d] = rows;
   const otherStart = seal.close("start", "[]");
   const refused: readonly [string, () => unknown][] = [
@@ -110,6 +114,8 @@ describe("a sealed log", () => {
     ["they are of another run", () => read(rows, start, new Seal(key, "run-2"))],
     ["they were written under another key", () => read(rows, start, new Seal(otherKey, "run-1"))],
     ["one is of another format", () => read([a!.replace(/^tw1/, "tw0")])],
+    ["one that was written here comes back altered", () => reread((row) => [row.replace("4711", "4712")])],
+    ["one that was written here comes back twice", () => reread((row) => [row, row])],
   ];
   it.each(refused)("is refused when %s", (_what, open) => {
     expect(refusalOf(open)).toMatch(/^CHECKPOINT_INVALID: /);

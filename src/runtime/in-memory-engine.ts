@@ -143,10 +143,11 @@ class InMemoryRun implements EngineRun {
 
   #setTimers(wanted: Waits["timers"]): void {
     const set = this.#timers;
-    for (const key of Object.keys(set)) if (!Object.hasOwn(wanted, key)) set[key]!();
+    for (const [key, cancelTimer] of Object.entries(set)) if (!Object.hasOwn(wanted, key)) cancelTimer();
     const timerOf = ([key, atMs]: readonly [string, number]): [string, () => void] => {
       const fire = (): void => this.#commit("timer", key, undefined);
-      return [key, set[key] ?? this.#clock.setTimer(atMs - this.#clock.epochMs(), fire)];
+      const own = Object.hasOwn(set, key) ? set[key] : undefined;
+      return [key, own ?? this.#clock.setTimer(atMs - this.#clock.epochMs(), fire)];
     };
     this.#timers = Object.fromEntries(Object.entries(wanted).map(timerOf));
   }

@@ -214,7 +214,7 @@ const noTags: Readonly<Record<string, string>> = Object.freeze({});
 
 function tagsOf(reader: OptionReader): Readonly<Record<string, string>> {
   const found = reader.get("tags");
-  if (found === undefined) return noTags;
+  if (found === undefined || found === null) return noTags;
   const isPlain = typeof found === "object" && !Array.isArray(found);
   const entries = isPlain ? Object.entries(found) : [];
   if (!isPlain || entries.length > maxTags)

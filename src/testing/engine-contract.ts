@@ -268,9 +268,9 @@ export const engineContract: readonly EngineCase[] = [
       const events = await served.result({
         drive: async (run) => {
           const now = Date.now();
-          const timers = { soon: now + 5, dropped: now + 15 };
+          const timers = { soon: now + 5, dropped: now + 500 };
           const first = await collect(run, 1, [], { signals: [], timers });
-          const second = await collect(run, 1, [], { signals: [], timers: { later: now + 40 } });
+          const second = await collect(run, 1, [], { signals: [], timers: { later: now + 600 } });
           const third = await collect(run, 1, [], { signals: [], timers: { past: now - 1_000 } });
           return [...first, ...second, ...third].map(({ type, key, at }) => [type, key, at >= now - 1]);
         },

@@ -496,8 +496,8 @@ describe("the end of a tool loop", () => {
     expect(output).toEqual({ amount: 5 });
     expect(kinds).toEqual([
       "initial rejected schema_invalid",
-      "escalation rejected schema_invalid",
-      "escalation accepted undefined",
+      "turn rejected schema_invalid",
+      "turn accepted undefined",
     ]);
     expect(ledger).toMatchObject({ attempts: 3, inputTokens: 30, outputTokens: 30, costUsd: 90e-6, complete: true });
     expect(large.calls[1]?.messages.at(-1)).toEqual({

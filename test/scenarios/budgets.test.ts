@@ -9,7 +9,6 @@ import {
   graph,
   type TierwiseError,
   type Endpoint,
-  type EndpointSpec,
   type Graph,
   type RunEvent,
   type RunOptions,
@@ -17,15 +16,10 @@ import {
   type StepBudget,
 } from "../../src/index.ts";
 import { ScriptedModel, SimulatedClock, type ScriptedReply } from "../../src/testing/index.ts";
+import { price, priced } from "../support/priced-models.ts";
 
-/** A dollar a million tokens, so a token is a millionth. */
-const price = { inputPerMillionTokensUsd: 1, outputPerMillionTokensUsd: 1 };
 const answer: ScriptedReply = { text: "ok", usage: { inputTokens: 10, outputTokens: 5 } };
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-function place(name: string, model: ScriptedModel, spec: Partial<EndpointSpec> = {}): Endpoint {
-  return endpoint(name, { class: "slm", location: "on-prem", price, model: model.factory, ...spec });
-}
 
 function runtimeOf(endpoints: readonly Endpoint[], options: Partial<RuntimeOptions> = {}) {
   const own = { policy: defaultPolicy(), retry: { maxAttempts: 1 } };
@@ -44,7 +38,7 @@ function asking(names: readonly string[], budget?: StepBudget) {
 
 /** The most one call of `asking` can take, as the runtime sees it. */
 async function worstTokens(): Promise<number> {
-  const run = await runtimeOf([place("small", new ScriptedModel([answer]))]).start(asking(["a"]), {});
+  const run = await runtimeOf([priced("small", new ScriptedModel([answer]))]).start(asking(["a"]), {});
   let bytes = 0;
   run.on("attempt-start", ({ requestBytes }) => (bytes = requestBytes));
   await run.result;
@@ -69,14 +63,14 @@ async function failing<I>(
 describe("a run's budget", () => {
   it("of calls ends the run before one more, whatever endpoints there are", async () => {
     const [small, large] = [new ScriptedModel(() => answer), new ScriptedModel([])];
-    const runtime = runtimeOf([place("small", small), place("large", large, { class: "llm" })]);
+    const runtime = runtimeOf([priced("small", small), priced("large", large, { class: "llm" })]);
     const { error, ledger } = await failing(runtime, asking(["a", "b", "c"]), { input: {}, budget: { calls: 2 } });
     expect(error).toBeInstanceOf(BudgetExceededError);
     expect(error).toMatchObject({
       code: "BUDGET_EXCEEDED",
       message:
         'step "c": the worst case of the next call fits no endpoint within the calls left to the run; raise budget.calls of the run',
-      details: { step: "c", scope: "run", dimension: "calls" },
+      details: { step: "c", scope: "run", dimension: "calls", limit: 2 },
     });
     expect(small.calls).toHaveLength(2);
     expect(large.calls).toHaveLength(0);
@@ -86,7 +80,7 @@ describe("a run's budget", () => {
   it("of calls counts retries", async () => {
     const model = new ScriptedModel(() => ({ error: Object.assign(new Error("busy"), { status: 503 }) }));
     const clock = new SimulatedClock();
-    const runtime = runtimeOf([place("small", model)], { retry: { maxAttempts: 5 }, clock, random: () => 0 });
+    const runtime = runtimeOf([priced("small", model)], { retry: { maxAttempts: 5 }, clock, random: () => 0 });
     const failed = failing(runtime, asking(["a"]), { input: {}, budget: { calls: 3 } });
     for (let step = 0; step < 20; step += 1) await clock.advance(1_000);
     expect((await failed).error).toMatchObject({ code: "BUDGET_EXCEEDED", details: { dimension: "calls" } });
@@ -96,7 +90,7 @@ describe("a run's budget", () => {
   it("of tokens admits the worst case exactly, and not one token less", async () => {
     const worst = await worstTokens();
     const model = new ScriptedModel([answer]);
-    const runtime = runtimeOf([place("small", model)]);
+    const runtime = runtimeOf([priced("small", model)]);
     const { error } = await failing(runtime, asking(["a"]), { input: {}, budget: { tokens: worst - 1 } });
     expect(error?.message).toBe(
       'step "a": the worst case of the next call fits no endpoint within the tokens left to the run; raise budget.tokens of the run or lower maxOutputTokens',
@@ -109,7 +103,7 @@ describe("a run's budget", () => {
   it("of tokens lets siblings wait for each other, and settles what was used", async () => {
     const worst = await worstTokens();
     const model = new ScriptedModel(() => answer);
-    const runtime = runtimeOf([place("small", model)]);
+    const runtime = runtimeOf([priced("small", model)]);
     const names = ["a", "b", "c", "d"];
     const { ledger } = await runtime.run(asking(names), {}, { budget: { tokens: worst + 45 } });
     expect(ledger).toMatchObject({ attempts: 4, overshootTokens: 0 });
@@ -128,7 +122,7 @@ describe("a run's budget", () => {
     ["above the limit that was sent", { inputTokens: 10, outputTokens: 2_000 }, 2_000],
   ])("of tokens charges a usage that is %s, and stays a number", async (_what, usage, least) => {
     const worst = await worstTokens();
-    const runtime = runtimeOf([place("small", new ScriptedModel(() => ({ text: "ok", usage })))]);
+    const runtime = runtimeOf([priced("small", new ScriptedModel(() => ({ text: "ok", usage })))]);
     const { ledger } = await runtime.run(asking(["a"]), {}, { budget: { tokens: worst } });
     const used = ledger.inputTokens + ledger.outputTokens;
     expect(used).toBeGreaterThanOrEqual(least === 0 ? worst : least);
@@ -158,7 +152,7 @@ describe("a run's budget", () => {
 describe("a step's budget", () => {
   it("bounds one execution of the step, not its siblings", async () => {
     const model = new ScriptedModel(() => answer);
-    const { ledger } = await runtimeOf([place("small", model)]).run(asking(["a", "b", "c"], { calls: 1 }), {});
+    const { ledger } = await runtimeOf([priced("small", model)]).run(asking(["a", "b", "c"], { calls: 1 }), {});
     expect(ledger.attempts).toBe(3);
     expect(ledger.capCalls).toBeUndefined();
   });
@@ -167,8 +161,8 @@ describe("a step's budget", () => {
     const worst = await worstTokens();
     const dear = new ScriptedModel([]);
     const dearPrice = { inputPerMillionTokensUsd: 1_000, outputPerMillionTokensUsd: 1_000 };
-    const cheap = place("cheap", new ScriptedModel([answer]), { class: "llm" });
-    const runtime = runtimeOf([place("dear", dear, { price: dearPrice }), cheap]);
+    const cheap = priced("cheap", new ScriptedModel([answer]), { class: "llm" });
+    const runtime = runtimeOf([priced("dear", dear, { price: dearPrice }), cheap]);
     const { decisions } = await runtime.run(asking(["a"], { costUsd: worst * 1e-6 }), {});
     expect(decisions["a"]?.at(-1)?.refused).toEqual([
       { endpoint: "dear", rule: "excluded", reason: 'budget: its worst case does not fit the money left to step "a"' },
@@ -178,7 +172,7 @@ describe("a step's budget", () => {
     expect(error).toMatchObject({
       message:
         'step "a": the worst case of the next call fits no endpoint within the money left to step "a"; raise budget.costUsd of step "a" or lower maxOutputTokens',
-      details: { step: "a", scope: "step", dimension: "costUsd", budgetOf: "a" },
+      details: { step: "a", scope: "step", dimension: "costUsd", limit: 1e-6, budgetOf: "a" },
     });
   });
 
@@ -187,7 +181,7 @@ describe("a step's budget", () => {
       new ScriptedModel(() => ({ text: "  ", usage: { inputTokens: 10, outputTokens: 5 } })),
       new ScriptedModel([]),
     ];
-    const runtime = runtimeOf([place("weak", weak), place("strong", strong, { class: "llm" })]);
+    const runtime = runtimeOf([priced("weak", weak), priced("strong", strong, { class: "llm" })]);
     const { error } = await failing(runtime, asking(["a"], { calls: 1 }), { input: {} });
     expect(error).toMatchObject({ code: "BUDGET_EXCEEDED", details: { scope: "step", dimension: "calls" } });
     expect([weak.calls.length, strong.calls.length]).toEqual([1, 0]);
@@ -211,7 +205,7 @@ describe("a step's budget", () => {
 
   it("of a map bounds all its items together, of a step inside each item", async () => {
     const model = new ScriptedModel(() => answer);
-    const runtime = runtimeOf([place("small", model)]);
+    const runtime = runtimeOf([priced("small", model)]);
     const input = Array.from({ length: 50 }, (_, index) => index);
     const { error, ledger } = await failing(runtime, listOf({ map: { calls: 20 } }), { input });
     expect(error).toMatchObject({ details: { scope: "step", dimension: "calls", budgetOf: "items" } });
@@ -222,7 +216,7 @@ describe("a step's budget", () => {
 
   it("of a loop bounds its iterations together, of a step inside each iteration", async () => {
     const model = new ScriptedModel(() => answer);
-    const runtime = runtimeOf([place("small", model)]);
+    const runtime = runtimeOf([priced("small", model)]);
     const looping = (outer: StepBudget, inner: StepBudget) => {
       const body = graph("body", { input: z.string() });
       const spec = { needs: { state: body.input }, complexity: "generation", output: z.string() } as const;
@@ -252,7 +246,7 @@ describe("a step's budget", () => {
     const g = graph("outer", { input: z.object({}) });
     const done = g.subgraph("done", { input: g.input, graph: inner.output(work), budget: { costUsd: 0.5 } });
     const model = new ScriptedModel(() => ({ toolCalls: [{ name: "look", args: {} }] }));
-    const { error } = await failing(runtimeOf([place("one", model, { class: "llm" })]), g.output(done), { input: {} });
+    const { error } = await failing(runtimeOf([priced("one", model, { class: "llm" })]), g.output(done), { input: {} });
     expect(error).toMatchObject({
       code: "BUDGET_EXCEEDED",
       message:
@@ -269,7 +263,7 @@ describe("a step's budget", () => {
     expect(runtime.plan(asking(["a"], { costUsd: 1 })).problems[0]?.message).toContain(says);
     expect(runtime.plan(listOf({ map: { costUsd: 1 } })).problems[0]?.message).toContain(says);
     expect(runtime.plan(listOf({ map: { calls: 1 } })).problems).toEqual([]);
-    const dead = place("dead", new ScriptedModel([{ error: new Error("down") }]));
+    const dead = priced("dead", new ScriptedModel([{ error: new Error("down") }]));
     const both = runtimeOf([dead, free]);
     const { events } = await failing(both, listOf({ map: { costUsd: 1 } }), { input: [1] });
     expect(events.flatMap((event) => (event.type === "attempt-start" ? [event.endpoint] : []))).toEqual(["dead"]);
@@ -306,7 +300,7 @@ describe("the deadline of a run", () => {
     const model = new ScriptedModel([{ hangs: true }]);
     const policy = defaultPolicy();
     const noted = { ...policy, rules: [...policy.rules, rule as never] };
-    const failed = failing(runtimeOf([place("small", model)], { clock, policy: noted }), built, {
+    const failed = failing(runtimeOf([priced("small", model)], { clock, policy: noted }), built, {
       input: {},
       budget: { durationMs: 1_000 },
     });
@@ -330,7 +324,7 @@ describe("the deadline of a run", () => {
     const g = graph("outer", { input: z.object({}) });
     const built = g.output(g.subgraph("done", { input: g.input, graph: inner.output(stuck) }));
     const options = { input: {}, budget: { durationMs: 1_000 } };
-    const failed = failing(runtimeOf([place("small", new ScriptedModel([]))], { clock }), built, options);
+    const failed = failing(runtimeOf([priced("small", new ScriptedModel([]))], { clock }), built, options);
     await clock.advance(1_000);
     expect((await failed).error).toMatchObject({ code: "DEADLINE_EXCEEDED" });
     expect(reasons).toMatchObject([{ code: "DEADLINE_EXCEEDED" }]);

@@ -216,25 +216,42 @@ describe('after a weak answer, escalation "human"', () => {
     expect(ends).toEqual(["initial large rejected"]);
   });
 
-  it.each<[string, Graph<Ticket, unknown>, ScriptedReply]>([
-    ["a model step", modelGraph(human), weak],
-    ["a classification", classifyGraph(human), { text: "uncertain" }],
-    ["an agent", agentGraph(human), weak],
-  ])("of %s is HUMAN_REQUIRED where nobody is wired, in a catalog of one or of two", async (_what, started, reply) => {
-    const only = await observe(open([large("large", reply)]), started);
-    expect([only.code, only.ends]).toEqual(["HUMAN_REQUIRED", ["initial large rejected"]]);
-    const two = await observe(open([large("large", reply), large("second")]), started);
-    expect([two.code, two.ends]).toEqual(["HUMAN_REQUIRED", ["initial large rejected"]]);
+  it.each<[string, Graph<Ticket, unknown>]>([
+    ["a model step", modelGraph(human)],
+    ["a classification", classifyGraph(human)],
+    ["an agent", agentGraph(human)],
+  ])("of %s does not start where nobody is wired", async (_what, started) => {
+    const message =
+      'step "step" sends weak answers to a person (escalation: "human"), and nobody is wired: createRuntime({ onHuman: { clearance, ask } })';
+    const { runtime } = open([large("large")]);
+    const plan = runtime.plan(started);
+    expect(plan.problems).toEqual([{ code: "HUMAN_REQUIRED", path: "steps.step.escalation", message }]);
+    const told = [plan.toTable(), plan.explain(), plan.explain("table")];
+    expect(told.map((text) => text.split("\n").at(-1))).toEqual([`! ${message}`, `! ${message}`, `! ${message}`]);
+    expect(JSON.parse(plan.explain("json"))).toHaveLength(plan.steps.length);
+    await expect(runtime.run(started, ticket)).rejects.toMatchObject({ code: "HUMAN_REQUIRED", message });
   });
 
-  it("is HUMAN_REQUIRED where the person may not see the data", async () => {
+  it("is found in a graph inside another as well, and beside other problems", () => {
+    const g = graph("outer", { input: z.object({ text: z.string() }) });
+    const inner = g.subgraph("inner", { input: g.input, graph: classifyGraph(human) });
+    const asked = g.approve("asked", { needs: { inner }, question: () => "go on?" });
+    const { problems } = open([large("large")]).runtime.plan(g.output({ inner, asked }));
+    expect(problems.map(({ path }) => path)).toEqual(["steps.inner/step.escalation", "steps.asked"]);
+  });
+
+  it("does not start where the person may not see the data, and says what would help", async () => {
     const asked: HumanRequest[] = [];
     const g = graph("desk", { input: z.object({ text: z.string() }), label: "customer" });
     const step = g.classify("step", { needs: { input: g.input }, labels, text: ({ input }) => input.text, ...human });
     const cleared = but(small("small", { text: "uncertain" }), { clearance: "customer" });
     const setting = open([cleared], { onHuman: answers("bug", asked) });
-    const { code, ends } = await observe(setting, g.output(step));
-    expect([code, ends, asked]).toEqual(["HUMAN_REQUIRED", ["initial small rejected"], []]);
+    await expect(setting.runtime.run(g.output(step), ticket)).rejects.toMatchObject({
+      code: "HUMAN_REQUIRED",
+      message:
+        'step "step" sends weak answers to a person (escalation: "human"), and the person (onHuman) is cleared for public{}; the question is customer{}: level +2. Clear the person if they may see it',
+    });
+    expect(asked).toEqual([]);
   });
 
   it("does not hinder a fallback: a failure asks the next model", async () => {

@@ -171,8 +171,8 @@ describe("run of the design's example", () => {
       expect(textOf(call)).toBe(`Answer (refund) about {"item":"mug","total":12.5}: ${input.ticket}`);
     }
     expect(JSON.stringify(events)).not.toMatch(/CARD-4111|o-c1|broke/);
-    // Two refunds whose amount had to be put right, and the reply.
-    expect(ledger.escalations).toBe(3);
+    // The reply. The two amounts that had to be put right were so by the model that wrote them.
+    expect(ledger.escalations).toBe(1);
     gpt.assertDone();
   });
 

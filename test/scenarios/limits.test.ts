@@ -258,7 +258,7 @@ describe("cancelling a run", () => {
 
   function expectCancelled(error: unknown, events: readonly RunEvent[]): void {
     expect(error).toBeInstanceOf(RunCancelledError);
-    expect(error).toMatchObject({ code: "RUN_CANCELLED", cause: reason });
+    expect(error).toMatchObject({ code: "RUN_CANCELLED", cause: reason, by: "caller", details: { by: "caller" } });
     expectBalanced(events);
     expect(events.at(-1)).toMatchObject({ type: "run-end", outcome: "cancelled" });
   }
@@ -746,6 +746,33 @@ describe("the events of a run", () => {
     const refused = runtimeWith([place("small", new ScriptedModel([]))], { engine: refusing });
     await expect(refused.start(parallel(["a"]), empty, { runId: "x" })).rejects.toBe(cause);
     await expect(refused.start(parallel(["a"]), empty, { runId: "x" })).rejects.toBe(cause);
+  });
+
+  it("of two runs with one id are those of the first: the second does not start", async () => {
+    const runtime = runtimeWith([place("small", new ScriptedModel(() => answer))]);
+    const options = { runId: "order-1042" };
+    const run = await runtime.start(parallel(["a"]), empty, options);
+    const expected = {
+      ...{ name: "TierwiseError", code: "RUN_EXISTS", details: { runId: "order-1042" } },
+      message: "run options: there is a run order-1042 already; wait for it, or choose another runId",
+    };
+    await expect(runtime.start(parallel(["a"]), empty, options)).rejects.toMatchObject(expected);
+    await expect(runtime.run(parallel(["a"]), empty, options)).rejects.toMatchObject(expected);
+    await run.result;
+    expect((await runtime.run(parallel(["a"]), empty, options)).runId).toBe("order-1042");
+  });
+
+  it("are refused by the engine as well, where another process has started that id", async () => {
+    const engine: Engine = {
+      serve: () => Promise.resolve(),
+      start: () => Promise.resolve("exists"),
+      signal: () => Promise.resolve("already"),
+      cancel: () => Promise.resolve(),
+      result: () => Promise.reject(new Error("unused")),
+      drain: () => Promise.resolve(),
+    };
+    const runtime = runtimeWith([place("small", new ScriptedModel([]))], { engine });
+    await expect(runtime.run(parallel(["a"]), empty, { runId: "x" })).rejects.toMatchObject({ code: "RUN_EXISTS" });
   });
 
   it("do not break the run when a listener throws; its error reaches the process as uncaught", async () => {

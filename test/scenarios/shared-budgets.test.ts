@@ -10,8 +10,6 @@ import {
   type Amounts,
   type BudgetPort,
   type BudgetsOptions,
-  type Endpoint,
-  type EndpointSpec,
   type Run,
   type RunEvent,
   type RunOptions,
@@ -20,14 +18,11 @@ import {
   type TierwiseError,
 } from "../../src/index.ts";
 import { ScriptedModel, SimulatedClock, type ScriptedReply } from "../../src/testing/index.ts";
+import { priced } from "../support/priced-models.ts";
+import { Recorder } from "../support/span-recorder.ts";
 
-const price = { inputPerMillionTokensUsd: 1, outputPerMillionTokensUsd: 1 };
 const answer: ScriptedReply = { text: "ok", usage: { inputTokens: 10, outputTokens: 5 } };
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-function place(name: string, model: ScriptedModel, spec: Partial<EndpointSpec> = {}): Endpoint {
-  return endpoint(name, { class: "slm", location: "on-prem", price, model: model.factory, ...spec });
-}
 
 function asking(count: number, step: object = {}) {
   const g = graph("asking", { input: z.object({}) });
@@ -51,7 +46,7 @@ class Setting {
   ) {
     this.model = model;
     const own = { policy: defaultPolicy(), retry: { maxAttempts: 1 }, clock: this.clock, random: () => 0 };
-    this.#options = { catalog: createCatalog([place("small", this.model)]), ...own, budgets, ...options };
+    this.#options = { catalog: createCatalog([priced("small", this.model)]), ...own, budgets, ...options };
   }
 
   get runtime() {
@@ -100,6 +95,7 @@ describe("a shared account", () => {
       message:
         'step "s0": the worst case of the next call fits no endpoint within the calls left to the shared account "asking/acme"; wait 43200 s for its next window, raise calls of account "asking/acme"',
       details: { step: "s0", scope: "shared", dimension: "calls", account: "asking/acme", retryAfterMs: 43_200_000 },
+      ...{ limit: 2, account: "asking/acme", retryAfterMs: 43_200_000 },
     });
     expect((await setting.run(asking(5))).error).toBeUndefined();
     expect(setting.model.calls).toHaveLength(8);
@@ -110,6 +106,20 @@ describe("a shared account", () => {
     const accounts = () => [acme({ calls: 1 })];
     expect((await new Setting({ accounts, port }).run()).error).toBeUndefined();
     expect((await new Setting({ accounts, port }).run()).error).toMatchObject({ code: "BUDGET_EXCEEDED" });
+  });
+
+  it("gives no warning near its cap, as a run's own does: a port answers yes or no, not how much is left", async () => {
+    const spans = new Recorder();
+    const telemetry = { tracerProvider: spans.provider };
+    const setting = new Setting({ accounts: () => [acme({ calls: 1 })] }, { telemetry });
+    const warnings = async (): Promise<number> =>
+      (await spans.spans()).flatMap(({ events }) => events).filter(({ name }) => name === "tierwise.budget.warning")
+        .length;
+    expect((await setting.run()).error).toBeUndefined();
+    expect(await warnings()).toBe(0);
+    const own = new Setting({ accounts: () => [acme({ calls: 9 })] }, { telemetry });
+    expect((await own.run(asking(1), { budget: { calls: 1 } })).error).toBeUndefined();
+    expect(await warnings()).toBe(1);
   });
 
   it("starts anew with its next window, in UTC by the clock of the runtime", async () => {
@@ -133,7 +143,7 @@ describe("a shared account", () => {
     const dear = new ScriptedModel([]);
     const rates = { inputPerMillionTokensUsd: 1_000, outputPerMillionTokensUsd: 1_000 };
     const cheap = new ScriptedModel([answer]);
-    const catalog = createCatalog([place("dear", dear, { price: rates }), place("cheap", cheap, { class: "llm" })]);
+    const catalog = createCatalog([priced("dear", dear, { price: rates }), priced("cheap", cheap, { class: "llm" })]);
     const setting = new Setting({ accounts: () => [acme({ costUsd: 0.01 })] }, { catalog });
     const { decisions } = await setting.runtime.run(asking(1), {});
     expect(decisions["s0"]?.at(-1)?.refused).toEqual([

@@ -64,7 +64,10 @@ describe("shutting a runtime down", () => {
     expect(order).toEqual(["run", "run", "shutdown"]);
     for (const { events, outcome } of [hanging, waiting]) {
       expect(events.at(-1)).toMatchObject({ type: "run-end", outcome: "cancelled" });
-      expect((await outcome).error).toMatchObject({ code: "RUN_CANCELLED", cause: reason });
+      expect((await outcome).error).toMatchObject({
+        ...{ code: "RUN_CANCELLED", cause: reason, by: "shutdown", details: { by: "shutdown" } },
+        message: "the run was cancelled by the shutdown of its runtime; see cause",
+      });
     }
     expect(lab.status("tiny")).toMatchObject({ running: 0, waiting: 0 });
     expect([server.requests.length, lab.clock.pending]).toEqual([1, 0]);

@@ -237,6 +237,21 @@ describe("a call that cannot be made", () => {
     expect(output).toBe("done");
   });
 
+  it("is put right by the model that wrote it without an escalation: of arguments, and of an answer", async () => {
+    const look = tool("look", () => "found", text);
+    const put = await runAgent([calls(call("look", {})), calls(call("look", { q: "a" })), done], {
+      tools: [look.binding],
+    });
+    const answered = await runAgent([{ text: "  " }, done], { tools: [look.binding], small: [] });
+    for (const { output, events, ledger, run } of [put, answered]) {
+      expect(output).toBe("done");
+      expect(new Set(of(events, "attempt-start").map(({ endpoint: who }) => who))).toEqual(new Set(["large"]));
+      expect(of(events, "attempt-start").some(({ kind }) => kind === "escalation")).toBe(false);
+      expect(ledger.escalations).toBe(0);
+      expect(run.ledger().steps["work"]?.attempts).toBeGreaterThan(1);
+    }
+  });
+
   it.each(["never", "human"] as const)(
     "is put right by who wrote it when the step's escalation is %s",
     async (escalation) => {
@@ -244,6 +259,7 @@ describe("a call that cannot be made", () => {
       const { output, events, ledger } = await runAgent([calls(call("look", { q: "a" }))], {
         tools: [look.binding],
         step: { escalation },
+        runtime: { onHuman: { ask: () => Promise.reject(new Error("nobody asks")) } },
         small: [calls(call("look", {})), done],
       });
       expect(output).toBe("done");

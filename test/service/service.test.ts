@@ -133,7 +133,7 @@ describe("the service", () => {
     const first = service.post(ticket, { headers, signal: controller.signal });
     await arrived;
     const second = await service.post(ticket, { headers });
-    expect([second.status, ((await second.json()) as Body)["code"]]).toEqual([409, "UNDER_WAY"]);
+    expect([second.status, ((await second.json()) as Body)["code"]]).toEqual([409, "RUN_EXISTS"]);
     controller.abort();
     await expect(first).rejects.toThrow();
     await until(() => service.logs.some((line) => line.includes('"outcome":"cancelled"')));
@@ -211,6 +211,7 @@ describe("an error as an answer", () => {
     ["HUMAN_REQUIRED", 422],
     ["DEADLINE_EXCEEDED", 504],
     ["RUN_CANCELLED", 499],
+    ["RUN_EXISTS", 409],
     ["BACKPRESSURE", 503],
     ["SHUTTING_DOWN", 503],
     ["INTERNAL", 500],

@@ -108,6 +108,8 @@ export interface World {
   readonly onCode: (context: StepContext) => void;
   /** For code that waits. */
   readonly gate: () => Promise<void>;
+  /** Code that waits is a question to a model instead, with a number as its prompt. */
+  readonly asksModels?: boolean;
 }
 
 /** A small number that depends on everything in the value but on why an item of a list failed: that may differ. */
@@ -156,9 +158,10 @@ const behaviour = {
 
 /** The graph, made with the builder, so that what runs is what can be written. */
 export function build({ input, steps, output }: PlannedGraph, world: World, name = "random"): Graph<unknown, unknown> {
-  const g = graph(name, { input: inputSchemas[input], label: { level: "public", integrity: "trusted" } });
+  const integrity = world.asksModels === true ? "untrusted" : "trusted";
+  const g = graph(name, { input: inputSchemas[input], label: { level: "public", integrity } });
   // The types of random graphs say nothing; what they check is checked in `types/graph.test-d.ts`.
-  const builder = g as unknown as Record<PlannedStep["kind"], (name: string, spec: unknown) => Ref<unknown>>;
+  const builder = g as unknown as Record<PlannedStep["kind"] | "model", (name: string, spec: unknown) => Ref<unknown>>;
   const refs: Ref<unknown>[] = [];
   const refOf = ({ of, mode }: PlannedNeed): Ref<unknown> => {
     const source = sourceOf(of, refs.length);
@@ -169,11 +172,16 @@ export function build({ input, steps, output }: PlannedGraph, world: World, name
   };
   for (const [index, step] of steps.entries()) {
     const needs = step.needs.map(refOf);
-    refs.push(builder[step.kind](nameOf(index), specOf(step, { needs, world, name: nameOf(index) })));
+    const kind = asksModel(step, world) ? "model" : step.kind;
+    refs.push(builder[kind](nameOf(index), specOf(step, { needs, world, name: nameOf(index) })));
   }
   const all = Object.fromEntries(refs.map((ref, index) => [nameOf(index), ref]));
   const result: unknown = output === "all" && refs.length > 0 ? g.output(all) : g.output(refs.at(-1) ?? g.input);
   return result as Graph<unknown, unknown>;
+}
+
+function asksModel({ kind, waits, does }: PlannedStep, { asksModels }: World): boolean {
+  return asksModels === true && kind === "code" && waits && does !== "list";
 }
 
 function fieldOf(g: { readonly input: unknown }, field: string): Ref<unknown> {
@@ -204,11 +212,17 @@ function specOf(step: PlannedStep, { needs, world, name }: Setting): unknown {
       return {
         ...{ ...declared, needs: Object.fromEntries(needs.map((need, index) => [`n${index}`, need])) },
         ...(when !== "none" && { when: (values: Values) => behaviour.when(step, values) }),
-        run: (values: Values, context: StepContext) => {
-          world.onCode(context);
-          if (!waits) return behaviour.run(step, name, values);
-          return world.gate().then(() => behaviour.run(step, name, values));
-        },
+        ...(asksModel(step, world) && {
+          ...{ complexity: "generation", output: z.number(), maxOutputTokens: 100 },
+          prompt: (values: Values) => String(digest([name, values])),
+        }),
+        ...(!asksModel(step, world) && {
+          run: (values: Values, context: StepContext) => {
+            world.onCode(context);
+            if (!waits) return behaviour.run(step, name, values);
+            return world.gate().then(() => behaviour.run(step, name, values));
+          },
+        }),
       };
     case "subgraph": {
       const byField = step.graph!.input === "fields";

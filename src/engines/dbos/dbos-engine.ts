@@ -6,8 +6,10 @@
  */
 import { randomUUID } from "node:crypto";
 import { DBOS, type DLogger } from "@dbos-inc/dbos-sdk";
+import { assertStillOwnsWorkflow } from "@dbos-inc/dbos-sdk/datasource";
 import { isWorkflowIDInUseError } from "@dbos-inc/dbos-sdk/internal/error";
 import { getExecutor } from "@dbos-inc/dbos-sdk/internal/dbos";
+import { dbRetryConfig } from "@dbos-inc/dbos-sdk/internal/utils";
 import { stableHash } from "../../common/stable-hash.ts";
 import { systemClock, type Clock } from "../../common/clock.ts";
 import { TierwiseError } from "../../errors.ts";
@@ -27,6 +29,7 @@ import { decode, encode } from "../codec.ts";
 import { Seal, SealedLog } from "../seal.ts";
 import { cancelKey, DbosRun, outside } from "./dbos-run.ts";
 import { Fleet } from "./fleet.ts";
+import { guardConnections } from "./guard-connections.ts";
 import { migrateDbos } from "./migrate-dbos.ts";
 import { Patience } from "./patience.ts";
 import { Questions, type GivenAnswer, type PendingQuestion } from "./questions.ts";
@@ -61,6 +64,9 @@ export interface DbosEngineOptions {
 /** Codes of a run that this process may not go on with; it is set aside, and nothing of it is lost. */
 const refusals: ReadonlySet<string> = new Set(["GRAPH_CHANGED", "PRIVACY_POLICY_WEAKENED", "CHECKPOINT_INVALID"]);
 
+/** Of DBOS, while the database is down: it would come to a minute, and runs would stand still as long when it is back. */
+const longestPauseSeconds = 5;
+
 const workflowName = "tierwise-run";
 const startPlace = "start";
 const endPlace = "end";
@@ -78,6 +84,8 @@ export class DbosEngine implements Engine {
   readonly #options: DbosEngineOptions;
   readonly #clock: Clock;
   readonly #runs = new Map<string, DbosRun>();
+  /** Started by this process, and not yet driven. */
+  readonly #started = new Set<string>();
   readonly #results = new Map<string, Promise<string>>();
   #host: EngineHost | undefined;
   #launched: Promise<void> | undefined;
@@ -116,13 +124,14 @@ export class DbosEngine implements Engine {
     const { workflow } = await this.#ready();
     const text = encode(input, { maxBytes: this.#maxRowBytes });
     const start = this.#seal(runId).close(startPlace, text);
-    const attributes = { ...options, startedAtMs: this.#clock.epochMs() };
+    this.#started.add(runId);
     try {
-      const params = { workflowID: runId, workflowIDReusePolicy: "reject", workflowAttributes: attributes } as const;
+      const params = { workflowID: runId, workflowIDReusePolicy: "reject", workflowAttributes: options } as const;
       const handle = await DBOS.startWorkflow(workflow, params)(start);
       this.#keep(runId, handle.getResult());
       return "started";
     } catch (error) {
+      this.#started.delete(runId);
       if (isWorkflowIDInUseError(error)) return "exists";
       throw error;
     }
@@ -286,11 +295,15 @@ export class DbosEngine implements Engine {
       name: workflowName,
       maxRecoveryAttempts: this.#options.maxRecoveries ?? 20,
     });
+    dbRetryConfig.maxBackoffSec = longestPauseSeconds;
     await migrateDbos(database, this.#clock);
     await DBOS.launch();
-    const tables = new Tables(getExecutor().systemDatabase.pool, this.#patience);
+    const { pool } = getExecutor().systemDatabase;
+    guardConnections(pool);
+    const tables = new Tables(pool, this.#patience);
     await tables.migrate();
-    const fleet = new Fleet({ tables, patience: this.#patience, clock: this.#clock, executorId, version, leaseMs });
+    const own = { tables, patience: this.#patience, clock: this.#clock };
+    const fleet = new Fleet({ ...own, executorId, version, leaseMs, assertStillOwns: assertStillOwnsWorkflow });
     const signals = new Signals({ tables, clock: this.#clock, pollMs });
     const asking = { tables, signals, maxBytes: this.#maxRowBytes, expiresMs: this.#options.questionExpiresMs };
     const questions = new Questions({ ...asking, seal: (runId) => this.#seal(runId) });
@@ -301,6 +314,8 @@ export class DbosEngine implements Engine {
 
   /** The workflow. */
   #tracked(start: string): Promise<string> {
+    // Not where DBOS gave it to this process before the others knew of this process.
+    this.#parts?.fleet.take(DBOS.workflowID!);
     const driving = this.#drive(start);
     const forget = (): void => void this.#driving.delete(driving);
     this.#driving.add(driving);
@@ -330,12 +345,15 @@ export class DbosEngine implements Engine {
         },
       });
       try {
+        // Somebody may have cancelled it while nobody ran it: then nothing more is started.
+        if (!this.#started.delete(runId)) await signals.catchUp(runId);
         const end = encode(await host.drive(run, input), { maxBytes: this.#maxRowBytes });
         await tables.forgetQuestions(runId);
         return seal.close(endPlace, end);
       } finally {
         stopListening();
         run.close();
+        fleet.release(runId);
         if (this.#runs.get(runId) === run) this.#runs.delete(runId);
       }
     } catch (error) {
@@ -368,6 +386,8 @@ export class DbosEngine implements Engine {
     if (run !== undefined) await run.inWorkflow(() => fleet.assertOwner(runId));
     const text = encode(value, { maxBytes: this.#maxRowBytes });
     await tables.note({ runId, key, value: this.#seal(runId).close(notePlace(key), text) });
+    // This process may have stood still meanwhile.
+    if (run !== undefined) await run.inWorkflow(() => fleet.assertOwner(runId));
   }
 
   async #read(runId: string): Promise<readonly Note[]> {

@@ -96,7 +96,9 @@ export class DbosRun implements EngineRun {
   /** The body of the step. What it returns is committed; what it throws would be, too, so it throws for a lost run only. */
   async #nextEvents(): Promise<string> {
     await this.#setting.assertOwner(this.id);
-    for (const work of this.#pending.values()) this.#launch(work);
+    // Of a run that is cancelled, the driver says what to do with what is left.
+    const isCancelled = this.#ready.some(({ type }) => type === "cancel");
+    if (!isCancelled) for (const work of this.#pending.values()) this.#launch(work);
     this.#setTimers();
     if (this.#ready.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
     // What comes back in the same turn is committed in the same row.

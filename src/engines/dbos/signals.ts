@@ -35,6 +35,11 @@ export class Signals {
     };
   }
 
+  /** Tells a listener now what was stored before. */
+  async catchUp(runId: string): Promise<void> {
+    for (const row of await this.#around.tables.signals([runId])) this.#tell(row);
+  }
+
   /** @returns false when the key had a value already */
   async send(row: StoredRow): Promise<boolean> {
     const isFirst = await this.#around.tables.signal(row);

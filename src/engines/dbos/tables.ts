@@ -90,18 +90,30 @@ export class Tables {
     );
   }
 
-  /** Those of `executorIds` that have no live lease, by the database's clock. */
-  async dead(executorIds: readonly string[], leaseMs: number): Promise<readonly string[]> {
-    const { rows } = await this.#query<{ id: string }>(
-      `SELECT id FROM unnest($1::text[]) AS id WHERE NOT EXISTS (
-         SELECT 1 FROM tierwise.worker WHERE executor_id = id AND beat_at > now() - $2 * interval '1 millisecond')`,
+  /** Of `executorIds`: whose lease is over, by the database's clock, and who never had one. */
+  async withoutLease(
+    executorIds: readonly string[],
+    leaseMs: number,
+  ): Promise<{ readonly dead: readonly string[]; readonly strangers: readonly string[] }> {
+    const { rows } = await this.#query<{ id: string; known: boolean }>(
+      `SELECT id, executor_id IS NOT NULL AS known FROM unnest($1::text[]) AS id
+         LEFT JOIN tierwise.worker ON executor_id = id
+       WHERE executor_id IS NULL OR beat_at <= now() - $2 * interval '1 millisecond'`,
       [executorIds, leaseMs],
     );
-    return rows.map(({ id }) => id);
+    const idsOf = (isKnown: boolean): string[] => rows.filter(({ known }) => known === isKnown).map(({ id }) => id);
+    return { dead: idsOf(true), strangers: idsOf(false) };
   }
 
+  /** Its row stays for a while: without one it would be taken for somebody who is about to join. */
   async leave(executorId: string): Promise<void> {
-    await this.#pool.query(`DELETE FROM tierwise.worker WHERE executor_id = $1`, [executorId]);
+    const longAgo = `now() - interval '1 hour'`;
+    await this.#pool.query(`UPDATE tierwise.worker SET beat_at = ${longAgo} WHERE executor_id = $1`, [executorId]);
+  }
+
+  /** Those that are gone for a day. Where runs of one are still there, it is then a stranger. */
+  async forgetWorkers(): Promise<void> {
+    await this.#query(`DELETE FROM tierwise.worker WHERE beat_at < now() - interval '1 day'`, []);
   }
 
   async note({ runId, key, value }: StoredRow): Promise<void> {

@@ -35,7 +35,12 @@ export async function noteLaunch({ runId, durable, work }: Session, launch: Laun
 }
 
 /** A tool that may have had its effect in a process that is gone, and must not have it twice. */
-export function isUnresolved({ work }: Session, { name, effect, idempotency }: BoundTool): boolean {
-  if (effect === "read" || idempotency !== "unsafe") return false;
-  return work?.lost.some((launch) => launch.what === "tool" && launch.name === name) === true;
+export function isUnresolved(session: Session, tool: BoundTool): boolean {
+  if (tool.effect === "read" || tool.idempotency !== "unsafe") return false;
+  return lostCalls(session, tool) > 0;
+}
+
+/** How often the tool was called for this work in processes that are gone. */
+export function lostCalls({ work }: Session, { name }: BoundTool): number {
+  return work?.lost.filter((launch) => launch.what === "tool" && launch.name === name).length ?? 0;
 }

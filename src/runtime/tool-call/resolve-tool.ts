@@ -1,7 +1,7 @@
 import { StepFailedError } from "../../errors.ts";
 import { assertFlow } from "../assert-flow.ts";
 import { tell } from "../durable/journal.ts";
-import { isUnresolved } from "../durable/work-record.ts";
+import { isUnresolved, lostCalls } from "../durable/work-record.ts";
 import type { Session } from "../session.ts";
 import type { AwaitedCall } from "./approve-tool.ts";
 import { askAboutTool } from "./ask-about-tool.ts";
@@ -31,7 +31,9 @@ export async function resolutionOf(session: Session, call: AwaitedCall): Promise
   tell(session, { type: "human-asked", step: step.name, label, tool: tool.name });
   session.runTrace.interrupted({ step: step.name, kind: "resolve-tool", tool: tool.name });
   const prompt = `${what}. Did it have its effect?`;
-  const asked = { kind: "resolve-tool", key: `${key}/resolve`, args, reason: undefined, prompt } as const;
+  // Each call that was lost is a question of its own: what a person said of one says nothing of the next.
+  const question = `${key}/resolve${lostCalls(session, tool)}`;
+  const asked = { kind: "resolve-tool", key: question, args, reason: undefined, prompt } as const;
   const answer = (await askAboutTool(session, human, { ...asked, step, tool, label })) as Partial<
     Record<"outcome" | "result", unknown>
   > | null;

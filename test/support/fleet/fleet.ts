@@ -11,6 +11,8 @@ export class Fleet implements AsyncDisposable {
   #begun = 0;
   #watchers: { readonly count: number; readonly reached: () => void }[] = [];
   readonly #counts = new Map<string, number>();
+  /** Hears of every step that begins. */
+  onBegin: (begun: Begun) => void = () => undefined;
 
   private constructor(url: string, size: number) {
     this.members = Array.from({ length: size }, () => new Member({ url, leaseMs }, (begun) => this.#count(begun)));
@@ -39,6 +41,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   #count({ runId, step }: Begun): void {
+    this.onBegin({ runId, step });
     const id = `${runId} ${step}`;
     this.#begun += 1;
     this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);

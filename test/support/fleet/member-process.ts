@@ -33,7 +33,7 @@ async function outcomeOf(work: Promise<Outcome>): Promise<Outcome> {
 }
 
 const answers: { readonly [K in Ask["type"]]: (ask: Extract<Ask, { type: K }>) => Promise<unknown> } = {
-  ready: () => runtime.ready().catch((error: Error) => { throw new Error(String((error.cause as Error)?.stack)); }),
+  ready: () => runtime.ready(),
   start: ({ runIds, asks }) =>
     Promise.all(
       runIds.map((runId) => outcomeOf(runtime.start(flow, { asks }, { runId }).then(() => ({ output: "started" })))),
