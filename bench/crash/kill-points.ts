@@ -124,7 +124,8 @@ function isTool(given: readonly unknown[]): boolean {
 }
 
 function textOf([first]: readonly unknown[]): string {
-  return typeof first === "string" ? first : String((first as { text?: unknown } | undefined)?.text ?? "");
+  const text = typeof first === "string" ? first : (first as { text?: unknown } | undefined)?.text;
+  return typeof text === "string" ? text : "";
 }
 
 function valuesOf([first, second]: readonly unknown[]): readonly unknown[] {

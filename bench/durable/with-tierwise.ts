@@ -40,12 +40,16 @@ function graphOf(name: string, { shape, gate }: { shape: Shape; gate: Gate }): G
   for (let index = 0; index < steps; index += 1) {
     const needs = { value: isParallel ? g.input : (refs.at(-1) ?? g.input) };
     // Asked at the start of every execution, also of one that only replays.
-    const when = index === 0 && isGated ? { when: () => (gate.start(), true) } : {};
+    const isFirst = index === 0 && isGated;
     const run = async ({ value }: { value: number }): Promise<number> => {
       if (isGated && index === steps - 1) await gate.wait();
       return add(value);
     };
-    refs.push(g.code(`step-${index}`, { needs, ...when, run }));
+    refs.push(
+      isFirst
+        ? g.required(g.code(`step-${index}`, { needs, when: () => (gate.start(), true), run }))
+        : g.code(`step-${index}`, { needs, run }),
+    );
   }
   if (!isParallel) return g.output(refs.at(-1)!);
   return g.output(Object.fromEntries(refs.map((ref, index) => [`step-${index}`, ref])));

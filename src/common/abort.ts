@@ -55,7 +55,7 @@ class TimedScope implements Scope {
   until<T>(work: PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#reject = reject;
-      if (this.#fired !== undefined) reject(this.#fired.reason as Error);
+      if (this.#fired !== undefined) this.#reject(this.#fired.reason);
       work.then(resolve, reject);
     });
   }

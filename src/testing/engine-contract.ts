@@ -71,8 +71,7 @@ const shown = ({ type, key, value }: EngineEvent): Payload => [type, key, value]
 async function collect(
   run: EngineRun,
   count: number,
-  due: readonly Work[] = [],
-  waits = noWaits,
+  { due = [], waits = noWaits }: { readonly due?: readonly Work[]; readonly waits?: Waits } = {},
 ): Promise<EngineEvent[]> {
   const events = [...(await run.advance(due, waits))];
   while (events.length < count) {
@@ -123,7 +122,7 @@ export const engineContract: readonly EngineCase[] = [
       const performed: string[] = [];
       const events = await served.result({
         drive: async (run) =>
-          (await collect(run, 3, [work("a#0/0/0"), work("b#0/0/0", 7), work("c#0/0/0")])).map(shown),
+          (await collect(run, 3, { due: [work("a#0/0/0"), work("b#0/0/0", 7), work("c#0/0/0")] })).map(shown),
         perform: ({ key, input }) => {
           performed.push(key);
           if (key.startsWith("c")) return Promise.reject(new TypeError("no"));
@@ -146,9 +145,9 @@ export const engineContract: readonly EngineCase[] = [
       const gates = { a: Promise.withResolvers<undefined>(), b: Promise.withResolvers<undefined>() };
       const keys = await served.result({
         drive: async (run) => {
-          const first = await collect(run, 1, [work("a"), work("b"), work("c")]);
+          const first = await collect(run, 1, { due: [work("a"), work("b"), work("c")] });
           gates.b.resolve(undefined);
-          const second = await collect(run, 2, [work("d")]);
+          const second = await collect(run, 2, { due: [work("d")] });
           gates.a.resolve(undefined);
           const third = await collect(run, 1);
           return [...first, ...second, ...third].map(({ key }) => key);
@@ -168,13 +167,7 @@ export const engineContract: readonly EngineCase[] = [
       const wanted = Array.from({ length: 200 }, (_, index) => `k${index}`);
       const keys = await served.result({
         drive: async (run) =>
-          (
-            await collect(
-              run,
-              wanted.length,
-              wanted.map((key) => work(key)),
-            )
-          ).map(({ key }) => key),
+          (await collect(run, wanted.length, { due: wanted.map((key) => work(key)) })).map(({ key }) => key),
         perform: ({ key }) => Promise.resolve(key),
       });
       deepStrictEqual((keys as string[]).toSorted(), wanted.toSorted());
@@ -185,7 +178,7 @@ export const engineContract: readonly EngineCase[] = [
     check: async (served) => {
       const one = async (own: number): Promise<void> => {
         const told = await served.result({
-          drive: async (run, input) => [input, ...(await collect(run, 2, [work("a"), work("b")])).map(({ value }) => value)],
+          drive: async (run, input) => [input, ...(await collect(run, 2, { due: [work("a"), work("b")] })).map(({ value }) => value)],
           perform: ({ key }) => Promise.resolve(`${own}${key}`),
         }, own); // prettier-ignore
         const [input, ...values] = told as [number, string, string];
@@ -202,9 +195,9 @@ export const engineContract: readonly EngineCase[] = [
       const runId = await served.start({
         drive: async (run) => {
           waiting.resolve(undefined);
-          const first = await collect(run, 1, [], { signals: ["go"], timers: {} });
+          const first = await collect(run, 1, { waits: { signals: ["go"], timers: {} } });
           hold.resolve(undefined);
-          return [...first, ...(await collect(run, 1, [work("after")]))].map(shown);
+          return [...first, ...(await collect(run, 1, { due: [work("after")] }))].map(shown);
         },
         perform: () => Promise.resolve("done"),
       });
@@ -227,7 +220,7 @@ export const engineContract: readonly EngineCase[] = [
         drive: async (run) => {
           entered.resolve(undefined);
           await sent.promise;
-          return (await collect(run, 1, [], { signals: ["early"], timers: {} })).map(shown);
+          return (await collect(run, 1, { waits: { signals: ["early"], timers: {} } })).map(shown);
         },
       });
       await entered.promise;
@@ -243,7 +236,7 @@ export const engineContract: readonly EngineCase[] = [
       const cancelled = Promise.withResolvers<undefined>();
       const runId = await served.start({
         drive: async (run) => {
-          const first = await collect(run, 1, [work("slow")]);
+          const first = await collect(run, 1, { due: [work("slow")] });
           cancelled.resolve(undefined);
           return [...first, ...(await collect(run, 1))].map(shown);
         },
@@ -269,9 +262,9 @@ export const engineContract: readonly EngineCase[] = [
         drive: async (run) => {
           const now = Date.now();
           const timers = { soon: now + 5, dropped: now + 500 };
-          const first = await collect(run, 1, [], { signals: [], timers });
-          const second = await collect(run, 1, [], { signals: [], timers: { later: now + 600 } });
-          const third = await collect(run, 1, [], { signals: [], timers: { past: now - 1_000 } });
+          const first = await collect(run, 1, { waits: { signals: [], timers } });
+          const second = await collect(run, 1, { waits: { signals: [], timers: { later: now + 600 } } });
+          const third = await collect(run, 1, { waits: { signals: [], timers: { past: now - 1_000 } } });
           return [...first, ...second, ...third].map(({ type, key, at }) => [type, key, at >= now - 1]);
         },
       });
@@ -295,7 +288,7 @@ export const engineContract: readonly EngineCase[] = [
     check: async (served) => {
       const gate = Promise.withResolvers<undefined>();
       const runId = await served.start({
-        drive: async (run) => (await collect(run, 1, [work("slow")])).map(shown),
+        drive: async (run) => (await collect(run, 1, { due: [work("slow")] })).map(shown),
         perform: () => gate.promise.then(() => "late"),
       });
       await served.engine.drain(10);
@@ -340,8 +333,8 @@ export const durableEngineContract: readonly EngineCase[] = [
         const found = (await served.engine.find?.({ graph: graph.graph, limit: 1_000 })) ?? [];
         return found.find((info) => info.runId === runId);
       };
-      const { startedAtMs: _startedAtMs, ...running } = (await statusOf()) as { startedAtMs: number };
-      deepStrictEqual(running, { runId, status: "running", ...graph });
+      const running = (await statusOf()) as { readonly startedAtMs: number };
+      deepStrictEqual(running, { runId, status: "running", startedAtMs: running.startedAtMs, ...graph });
       gate.resolve(undefined);
       deepStrictEqual(await Promise.all([1, 2, 3].map(() => served.engine.result(runId))), ["over", "over", "over"]);
       deepStrictEqual(((await statusOf()) as { status: string }).status, "ended");

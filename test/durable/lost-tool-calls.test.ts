@@ -37,10 +37,7 @@ function flow() {
   return g.output(act);
 }
 
-const model = new ScriptedModel([
-  { toolCalls: [{ id: "call-1", name: "mail", args: { to: "lea" } }] },
-  { text: '{"sent":true}' },
-]);
+const model = new ScriptedModel([{ toolCalls: [{ name: "mail", args: { to: "lea" } }] }, { text: '{"sent":true}' }]);
 
 async function next(): Promise<Process> {
   await process?.close();

@@ -120,9 +120,7 @@ describe("a question", () => {
   it("waits while no process runs, keeps its place, and is answered by another process than the one that goes on", async () => {
     const flow = asking("away");
     const one = await open({ graphs: [flow] });
-    await one.runtime
-      .start(flow, canary, { runId: "away" })
-      .then(({ result }) => result.catch(() => undefined) && undefined);
+    await one.runtime.start(flow, canary, { runId: "away" }).then(({ result }) => void result.catch(() => undefined));
     const asked = await questionOf(one, "away");
     await one.runtime.shutdown({ timeoutMs: 0 });
 
@@ -152,7 +150,7 @@ describe("a question", () => {
     const long = await open({ graphs: [flow], engine: { questionExpiresMs: 60_000_000 } });
     await long.runtime
       .start(flow, canary, { runId: "expired-2" })
-      .then(({ result }) => result.catch(() => undefined) && undefined);
+      .then(({ result }) => void result.catch(() => undefined));
     const { key } = await questionOf(long, "expired-2");
     await sql("UPDATE tierwise.question SET expires_at = now() - interval '1 second' WHERE run_id = 'expired-2'");
     expect(await long.engine.questions({ clearance: "regulated" })).toEqual([]);

@@ -11,6 +11,7 @@ import {
   type Graph,
   type RunOptions,
   type TierwiseError,
+  type Ref,
 } from "../../src/index.ts";
 import { RunEvents } from "../../src/runtime/run-events.ts";
 import { ScriptedModel } from "../../src/testing/index.ts";
@@ -64,7 +65,7 @@ function flow({ adds = false, maxOutputTokens = 100 }: Variant = {}): Graph<stri
       return { text, idempotencyKey };
     },
   });
-  const ask = (name: string, needs: typeof first | typeof held) =>
+  const ask = (name: string, needs: Ref<unknown>) =>
     g.model(name, {
       needs: { needs },
       complexity: "generation",
@@ -260,7 +261,7 @@ describe("a graph that was changed since", () => {
 
 describe("declarations that were weakened since", () => {
   it("refuse the run and say which; under the old ones it is finished", async () => {
-    const human = "customer";
+    const human = "customer" as const;
     await leave({ human });
     const cloud = { human, endpoints: [small({ location: "cloud" })] };
     await expectRefused(/endpoint "small" is cloud and was on-prem; it does not go on here$/, cloud, false);
