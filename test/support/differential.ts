@@ -93,7 +93,8 @@ function history(events: readonly RunEvent[], isWhole: (path: string) => boolean
 }
 
 function withoutReasons(value: unknown): unknown {
-  return (JSON.stringify(value, (_key, member: unknown) => withoutWhy(member)) as string | undefined) ?? "none";
+  const text: unknown = JSON.stringify(value, (_key, member: unknown) => withoutWhy(member));
+  return typeof text === "string" ? text : "none";
 }
 
 /** @returns how many steps were compared. @throws {AssertionError} where the two differ */
