@@ -138,9 +138,13 @@ class LocalRuntime implements Runtime {
   }
 
   async start<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options: RunOptions = {}): Promise<Run<O>> {
-    // The first step starts a turn of the event loop later, so that whoever awaits the handle hears every event.
-    const heard = new Promise<void>((resolve) => setImmediate(resolve));
-    return this.#admit(graph, input, { options, after: heard });
+    // The first step starts a turn of the event loop after the run is given back, so that whoever awaits it hears every event.
+    const heard = Promise.withResolvers<void>();
+    try {
+      return await this.#admit(graph, input, { options, after: heard.promise });
+    } finally {
+      setImmediate(heard.resolve);
+    }
   }
 
   async #admit<I, O>(
@@ -253,8 +257,9 @@ class LocalRuntime implements Runtime {
       const answer = await this.#engine.start(runId, payload, { graph: graph.name, graphVersion: graph.version });
       if (answer === "exists") throw runExists(runId);
     } catch (error) {
-      this.#durable?.leave(runId);
-      this.#sessions.delete(runId);
+      this.#durable?.leave(session);
+      // Meanwhile the run of this id may have been taken over from another process.
+      if (this.#sessions.get(runId) === session) this.#sessions.delete(runId);
       this.#live.ended(session);
       session.runTrace.end(() => ({}), { errorType: "_OTHER" });
       throw error;

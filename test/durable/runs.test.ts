@@ -1,5 +1,5 @@
 /** Runs on the durable engine, in one process. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import * as z from "zod";
 import { graph, type TierwiseError } from "../../src/index.ts";
 import { ScriptedModel } from "../../src/testing/index.ts";
@@ -85,6 +85,19 @@ describe("a run on the durable engine", () => {
       ...["step-end", "step-start", "step-end", "run-end"],
     ]);
     expect(run.ledger()).toEqual(result.ledger);
+  });
+
+  it("tells every event to whoever started it, however long the store takes", async () => {
+    const start = here.engine.start.bind(here.engine);
+    vi.spyOn(here.engine, "start").mockImplementationOnce(async (...run) => {
+      const answer = await start(...run);
+      for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      return answer;
+    });
+    const run = await here.runtime.start(chain("heard"), { text: "x", big: 1n });
+    const events = collectEvents(run);
+    await run.result;
+    expect(events.map(({ type }) => type).filter((type) => type.startsWith("run-"))).toEqual(["run-start", "run-end"]);
   });
 
   it("starts once for a run id, whatever is asked of it later", async () => {

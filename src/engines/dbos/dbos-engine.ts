@@ -85,7 +85,7 @@ export class DbosEngine implements Engine {
   readonly #clock: Clock;
   readonly #runs = new Map<string, DbosRun>();
   /** Started by this process, and not yet driven. */
-  readonly #started = new Set<string>();
+  readonly #started = new Map<string, string>();
   readonly #results = new Map<string, Promise<string>>();
   #host: EngineHost | undefined;
   #launched: Promise<void> | undefined;
@@ -124,14 +124,14 @@ export class DbosEngine implements Engine {
     const { workflow } = await this.#ready();
     const text = encode(input, { maxBytes: this.#maxRowBytes });
     const start = this.#seal(runId).close(startPlace, text);
-    this.#started.add(runId);
+    this.#started.set(runId, start);
     try {
       const params = { workflowID: runId, workflowIDReusePolicy: "reject", workflowAttributes: options } as const;
       const handle = await DBOS.startWorkflow(workflow, params)(start);
       this.#keep(runId, handle.getResult());
       return "started";
     } catch (error) {
-      this.#started.delete(runId);
+      if (this.#started.get(runId) === start) this.#started.delete(runId);
       if (isWorkflowIDInUseError(error)) return "exists";
       throw error;
     }
@@ -346,7 +346,8 @@ export class DbosEngine implements Engine {
       });
       try {
         // Somebody may have cancelled it while nobody ran it: then nothing more is started.
-        if (!this.#started.delete(runId)) await signals.catchUp(runId);
+        if (this.#started.get(runId) === start) this.#started.delete(runId);
+        else await signals.catchUp(runId);
         const end = encode(await host.drive(run, input), { maxBytes: this.#maxRowBytes });
         await tables.forgetQuestions(runId);
         return seal.close(endPlace, end);

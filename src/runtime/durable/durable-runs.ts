@@ -37,6 +37,10 @@ interface Entered {
   readonly after: Promise<void> | undefined;
 }
 
+interface Waiting extends Entered {
+  readonly ticket: string;
+}
+
 interface Around {
   readonly engine: Engine;
   readonly notes: RunNotes;
@@ -54,7 +58,7 @@ export class DurableRuns {
   readonly #around: Around;
   readonly #graphs = new Map<string, GraphDefinition>();
   /** Started here and not yet driven. */
-  readonly #entered = new Map<string, Entered>();
+  readonly #entered = new Map<string, Waiting>();
 
   /** @param graphs whose runs may be taken over from other processes */
   constructor(around: Around, graphs: readonly GraphDefinition[]) {
@@ -86,13 +90,14 @@ export class DurableRuns {
     const { session } = entered;
     assertStorable(session.graph, this.#around.engine.clearance);
     this.#graphs.set(session.graph.name, session.graph);
-    this.#entered.set(session.runId, entered);
-    return recordOf(session, options);
+    const record = recordOf(session, options);
+    this.#entered.set(session.runId, { ...entered, ticket: record.ticket });
+    return record;
   }
 
   /** The engine did not take it. */
-  leave(runId: string): void {
-    this.#entered.delete(runId);
+  leave(session: Session): void {
+    if (this.#entered.get(session.runId)?.session === session) this.#entered.delete(session.runId);
   }
 
   /** Of a run of any process. Rejects with the error of a run that did not complete. */
@@ -104,8 +109,7 @@ export class DurableRuns {
 
   async #drive(run: EngineRun, payload: Payload): Promise<RunEnd> {
     const record = payload as RunRecord;
-    const entered = this.#entered.get(run.id) ?? (await this.#reopen(run.id, record));
-    this.#entered.delete(run.id);
+    const entered = this.#takeEntered(run.id, record) ?? (await this.#reopen(run.id, record));
     await entered.after;
     const { session } = entered;
     try {
@@ -119,6 +123,14 @@ export class DurableRuns {
     } finally {
       if (this.#around.sessions.get(run.id) === session) this.#around.sessions.delete(run.id);
     }
+  }
+
+  /** Not of a call that asks for the id of a run that this process happens to take over. */
+  #takeEntered(runId: string, { ticket }: RunRecord): Entered | undefined {
+    const waiting = this.#entered.get(runId);
+    if (waiting?.ticket !== ticket) return undefined;
+    this.#entered.delete(runId);
+    return waiting;
   }
 
   /** @throws {TierwiseError} when this process may not go on with it; nothing of it is lost */

@@ -2,6 +2,7 @@
  * What is stored of a run when it starts, so that another process can take it over: and what must still hold there.
  * @module
  */
+import { randomUUID } from "node:crypto";
 import type { Candidate } from "../../catalog/candidate.ts";
 import type { Location } from "../../catalog/endpoint.ts";
 import { stableHash } from "../../common/stable-hash.ts";
@@ -20,6 +21,8 @@ interface Place {
 }
 
 export interface RunRecord {
+  /** Of the call that started it: another call with the same run id has another one. */
+  readonly ticket: string;
   readonly graph: string;
   readonly graphVersion: string;
   /** By step, a hash of what it is: names the difference when the graph was changed. */
@@ -39,6 +42,7 @@ export interface RunRecord {
 
 export function recordOf({ graph, policy, input, services, runTrace }: Session, options: CheckedRunOptions): RunRecord {
   return {
+    ticket: randomUUID(),
     graph: graph.name,
     graphVersion: graph.version,
     steps: hashes(graph),
