@@ -15,7 +15,15 @@ import {
 } from "../../src/index.ts";
 import { RunEvents } from "../../src/runtime/run-events.ts";
 import { ScriptedModel } from "../../src/testing/index.ts";
-import { eventually, Gate, openProcess, sql, type Process, type ProcessOptions } from "../support/durable-lab.ts";
+import {
+  createProcess,
+  eventually,
+  Gate,
+  openProcess,
+  sql,
+  type Process,
+  type ProcessOptions,
+} from "../support/durable-lab.ts";
 import { price, say } from "../support/priced-models.ts";
 import { Recorder } from "../support/span-recorder.ts";
 
@@ -83,7 +91,7 @@ function flow({ adds = false, maxOutputTokens = 100 }: Variant = {}): Graph<stri
     },
   });
   const after = ask("after", held);
-  const all = { first, answer, held, after };
+  const all = { text: g.input, first, answer, held, after };
   if (!adds) return g.output(all);
   return g.output({ ...all, extra: g.code("extra", { needs: { after }, run: () => 1 }) });
 }
@@ -212,6 +220,23 @@ describe("a process that shuts down", () => {
     gate.open();
     await shut;
     expect(await run.result).toMatchObject({ output: { after: "an answer" } });
+  });
+
+  it("leaves runs that are not mistaken for one with the same id that is asked for meanwhile", async () => {
+    await leave();
+    gate.open();
+    process = createProcess({ endpoints: [small()], graphs: [flow()] });
+    const { engine, runtime } = process;
+    const start = engine.start.bind(engine);
+    vi.spyOn(engine, "start").mockImplementationOnce(async (...run) => {
+      await runtime.attach(runId).result();
+      return start(...run);
+    });
+    const again = failureOf(runtime.run(flow(), "another text", { runId }));
+    expect(await again).toMatchObject({ code: "RUN_EXISTS" });
+    const { output } = await runtime.attach(runId).result();
+    expect(output).toMatchObject({ text: canary, first: { text: canary }, after: "an answer" });
+    expect([model.callCount, ran.filter((name) => name === "first").length]).toEqual([2, 1]);
   });
 
   it("leaves a deadline that goes on while nobody runs it", async () => {

@@ -50,12 +50,14 @@ const anyEndpoint = endpoint("any", {
 });
 
 /** A process that starts: its engine and its runtime. Close it before the next one starts, for DBOS is one a process. */
-export async function openProcess({
-  endpoints = [anyEndpoint],
-  human,
-  engine,
-  ...options
-}: ProcessOptions): Promise<Process> {
+export async function openProcess(options: ProcessOptions): Promise<Process> {
+  const opened = createProcess(options);
+  await opened.runtime.ready();
+  return opened;
+}
+
+/** One that has not launched yet. */
+export function createProcess({ endpoints = [anyEndpoint], human, engine, ...options }: ProcessOptions): Process {
   const own = dbosEngine({ database: sharedPool(), clearance: "regulated", pollMs: 10, version: "test", ...engine });
   const runtime = createRuntime({
     catalog: createCatalog([...endpoints]),
@@ -66,7 +68,6 @@ export async function openProcess({
     ...options,
     engine: own,
   });
-  await runtime.ready();
   return { engine: own, runtime, close: () => own.close() };
 }
 
