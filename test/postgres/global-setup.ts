@@ -11,7 +11,7 @@ declare module "vitest" {
 
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   if (!hasPostgres()) {
-    if (process.env["CI"] === "true") throw new Error(noPostgres);
+    if (process.env["CI"] === "true" || process.env["TIERWISE_REQUIRE_POSTGRES"] === "1") throw new Error(noPostgres);
     return undefined;
   }
   const { url, stop } = await startPostgres();

@@ -65,7 +65,8 @@ describe("a database that goes away", () => {
       }
       for (const outcome of await ended) expect(outcome).toEqual({ output: "started" });
       expectCompleted(await agreedOutcomes(fleet.members, ids));
-    }));
+    }),
+  );
 
   it("tries again what it could not order one after the other", () =>
     onDatabase(async (url) => {
