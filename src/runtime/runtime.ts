@@ -139,11 +139,11 @@ class LocalRuntime implements Runtime {
 
   async start<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options: RunOptions = {}): Promise<Run<O>> {
     // The first step starts a turn of the event loop after the run is given back, so that whoever awaits it hears every event.
-    const heard = Promise.withResolvers<void>();
+    const heard = Promise.withResolvers<undefined>();
     try {
       return await this.#admit(graph, input, { options, after: heard.promise });
     } finally {
-      setImmediate(heard.resolve);
+      setImmediate(() => heard.resolve(undefined));
     }
   }
 
