@@ -26,12 +26,16 @@ export interface Answered {
 
 type Judged = Pick<Answered, "outcome" | "status" | "code">;
 
+const tenant = "load";
 const longestAbortMs = 1_500;
+/** Longer than the service may take; who has heard nothing until then was lost. */
+const patienceMs = 90_000;
 
 /** Clients that ask one thing after the other, half of them as events, until they are stopped. */
 export class Clients {
   readonly answers: Answered[] = [];
   readonly #options: ClientsOptions;
+  readonly #asking = new Set<AbortController>();
   #isStopped = false;
   #count = 0;
 
@@ -46,6 +50,12 @@ export class Clients {
 
   stop(): void {
     this.#isStopped = true;
+  }
+
+  /** All at once, in the middle of what they asked. */
+  leave(): void {
+    this.stop();
+    for (const controller of this.#asking) controller.abort();
   }
 
   async #work(): Promise<void> {
@@ -65,15 +75,20 @@ export class Clients {
     const timer = delayMs === undefined ? undefined : setTimeout(() => controller.abort(), delayMs);
     const { text, customerId } = heldOutTickets[Math.floor(random() * heldOutTickets.length)]!;
     const accept = random() < 0.5 ? "application/json" : "text/event-stream";
-    const headers = { "x-tenant": "load", "x-request-id": id, "content-type": "application/json", accept };
+    // The key makes the run's id, which shows whose answer it is.
+    const headers = { "x-tenant": tenant, "x-request-id": id, "idempotency-key": id, accept };
+    const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(patienceMs)]);
+    this.#asking.add(controller);
     try {
       const body = JSON.stringify({ ticket: text, customerId });
-      const response = await fetch(`${url}/tickets`, { method: "POST", headers, body, signal: controller.signal });
+      const init = { method: "POST", headers: { ...headers, "content-type": "application/json" }, body, signal };
+      const response = await fetch(`${url}/tickets`, init);
       return judged(id, response, await response.text());
     } catch {
       return { outcome: controller.signal.aborted ? "aborted" : "lost", status: 0, code: "" };
     } finally {
       clearTimeout(timer);
+      this.#asking.delete(controller);
     }
   }
 }
@@ -84,7 +99,9 @@ function judged(id: string, response: Response, text: string): Judged {
   const isOurs = headers.get("x-request-id") === id || (status === 503 && !headers.has("x-request-id"));
   const last = headers.get("content-type")?.startsWith("text/event-stream") === true ? lastEvent(text) : text;
   const data = parsed(last);
-  if (!isOurs || data === undefined) return { outcome: "lost", status, code: "" };
+  const isOfOurRun =
+    data?.runId === undefined ? status !== 200 || data?.code !== undefined : data.runId === runIdOf(id);
+  if (!isOurs || !isOfOurRun || data === undefined) return { outcome: "lost", status, code: "" };
   return { outcome: "answered", status: data.status ?? status, code: data.code ?? "" };
 }
 
@@ -94,7 +111,13 @@ function lastEvent(text: string): string {
   return ends.length === 1 && text.endsWith(ends[0]![0]) ? ends[0]![1]! : "";
 }
 
+/** As the service makes it of tenant and key. */
+function runIdOf(id: string): string {
+  return `${tenant}:key:${id}`;
+}
+
 interface Told {
+  readonly runId?: string;
   readonly status?: number;
   readonly code?: string;
 }

@@ -1,26 +1,28 @@
 /**
- * The desk's models as a server in a process of its own: one answer in a hundred goes wrong, until it is told to be good. Tells
- * its parent where it is, and what arrived.
+ * The desk's models as a server in a process of its own: one answer in a hundred goes wrong, until it is told to be good, or to
+ * let everybody wait. Tells its parent where it is, and what arrived.
  * @module
  */
-import { FaultServer, type ServerReply, type ServerRequest } from "tierwise/testing";
+import { FaultServer, faults, type ServerReply, type ServerRequest } from "tierwise/testing";
 import { topics } from "../../examples/support-desk/support-graph.ts";
 import { passingFaults } from "../passing-faults.ts";
 import { randomOf } from "../soak/random.ts";
 
-export type Command = "count" | "be good";
+export type Command = "count" | "be good" | "hang";
 export interface Counts {
   readonly requests: number;
   readonly faults: number;
   /** Requests whose client closed the connection before it had the whole answer. */
   readonly closed: number;
+  /** Requests that wait for ever, and whose client is still there. */
+  readonly hanging: number;
 }
-export type Told = { readonly baseURL: string } | Counts | "good";
+export type Told = { readonly baseURL: string } | Counts | "done";
 
 const faultRatio = 0.01;
 const random = randomOf(Number(process.argv[2] ?? 1));
-const counts = { requests: 0, faults: 0, closed: 0 };
-let isGood = false;
+const counts = { requests: 0, faults: 0, closed: 0, hanging: 0 };
+let mood: "faulty" | "be good" | "hang" = "faulty";
 
 const goingWrong: readonly (() => ServerReply)[] = [
   ...passingFaults,
@@ -46,9 +48,17 @@ function answer(server: FaultServer, request: ServerRequest): ServerReply {
   void request.closed.then(() => (counts.closed += 1));
   // It remembers every request; this process would run out of memory.
   server.requests.length = 0;
-  if (isGood || random() >= faultRatio) return { ...goodAnswer(request), delivery: { pieceBytes: 200, everyMs: 5 } };
+  if (mood === "hang") return hang(request);
+  if (mood === "be good" || random() >= faultRatio)
+    return { ...goodAnswer(request), delivery: { pieceBytes: 200, everyMs: 5 } };
   counts.faults += 1;
   return { ...goodAnswer(request), ...pick(goingWrong)() };
+}
+
+function hang({ closed }: ServerRequest): ServerReply {
+  counts.hanging += 1;
+  void closed.then(() => (counts.hanging -= 1));
+  return faults.hang();
 }
 
 function pick<T>(items: readonly T[]): T {
@@ -58,8 +68,8 @@ function pick<T>(items: readonly T[]): T {
 const server: FaultServer = await FaultServer.start((request) => answer(server, request));
 const tell = (told: Told): void => void process.send?.(told);
 process.on("message", (command: Command) => {
-  if (command === "be good") isGood = true;
-  tell(command === "count" ? counts : "good");
+  if (command !== "count") mood = command;
+  tell(command === "count" ? counts : "done");
 });
 process.once("disconnect", () => process.exit());
 tell({ baseURL: server.baseURL });

@@ -2,7 +2,15 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-type Line = Readonly<Record<string, unknown>>;
+/** One line of its log, and which one it is. */
+export type Line = Readonly<Record<string, unknown>> & { readonly at: number };
+
+/** How busy it is, as it says itself. */
+export interface Look {
+  readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  readonly calls: number;
+  readonly heapMb: number;
+}
 
 const main = fileURLToPath(new URL("../../examples/service/main.ts", import.meta.url));
 const prices = { SLM_PRICE: "0.05,0.05", LLM_PRICE: "1.25,10" };
@@ -19,7 +27,7 @@ export class ServiceProcess implements AsyncDisposable {
     this.#child = child;
     let stderr = "";
     child.stderr!.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-    createInterface({ input: child.stdout! }).on("line", (text) => this.#hear(JSON.parse(text) as Line));
+    createInterface({ input: child.stdout! }).on("line", (text) => this.#hear(JSON.parse(text) as object));
     this.#ended = new Promise((resolve) => child.once("close", resolve));
     void this.#ended.then(() => this.#ready.reject(new Error(stderr.trim())));
     this.#ready.promise.catch(() => undefined);
@@ -43,6 +51,10 @@ export class ServiceProcess implements AsyncDisposable {
     return this.#lines;
   }
 
+  async look(): Promise<Look> {
+    return (await (await fetch(`${this.#url}/debug/load`)).json()) as Look;
+  }
+
   /** @returns its exit code, when it has ended */
   terminate(): Promise<number | null> {
     this.#child.kill("SIGTERM");
@@ -54,7 +66,8 @@ export class ServiceProcess implements AsyncDisposable {
     await this.#ended;
   }
 
-  #hear(line: Line): void {
+  #hear(told: object): void {
+    const line: Line = { ...told, at: this.#lines.length };
     this.#lines.push(line);
     const [, url] = /listening at (\S+)/.exec(String(line["msg"])) ?? [];
     if (url !== undefined) this.#ready.resolve(url);

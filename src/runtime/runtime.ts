@@ -138,13 +138,13 @@ class LocalRuntime implements Runtime {
   }
 
   async start<I, O>(graph: Graph<I, O>, input: NoInfer<I>, options: RunOptions = {}): Promise<Run<O>> {
-    // The first step starts a turn of the event loop after the run is given back, so that whoever awaits it hears every event.
+    // The first step starts a turn of the event loop after the run is there, so that whoever awaits it hears every event.
     const heard = Promise.withResolvers<undefined>();
-    try {
-      return await this.#admit(graph, input, { options, after: heard.promise });
-    } finally {
-      setImmediate(() => heard.resolve(undefined));
-    }
+    const hear = (): void => void setImmediate(heard.resolve, undefined);
+    if (this.#durable === undefined) hear();
+    const run = this.#admit(graph, input, { options, after: heard.promise });
+    // A durable one is there when it is stored.
+    return this.#durable === undefined ? run : run.finally(hear);
   }
 
   async #admit<I, O>(
