@@ -93,8 +93,12 @@ function capabilitiesOf(reader: OptionReader, report: Report): CapabilitySpec {
 
 function limitsOf(reader: OptionReader, report: Report): EndpointLimits {
   const inner = innerOf(reader, { key: "limits", report }) ?? new OptionReader({}, reader.path, report);
-  inner.only(["concurrency", "queue"]);
+  inner.only(["concurrency", "queue", "fleetConcurrency", "fleetRequestsPerMinute"]);
+  const optional = (key: "fleetConcurrency" | "fleetRequestsPerMinute", max: number): Partial<EndpointLimits> =>
+    inner.get(key) === undefined ? {} : { [key]: inner.integer(key, { fallback: 1, min: 1, max }) };
   return Object.freeze({
+    ...optional("fleetConcurrency", 10_000),
+    ...optional("fleetRequestsPerMinute", 1_000_000),
     concurrency: inner.integer("concurrency", { fallback: 64, min: 1, max: 10_000 }),
     queue: inner.integer("queue", { fallback: 1_000, min: 0, max: 1_000_000 }),
   });

@@ -61,6 +61,17 @@ export interface EndpointLimits {
   readonly concurrency: number;
   /** Requests that wait for their turn, 0 to 1,000,000; one more fails with `BACKPRESSURE`. @default 1_000 */
   readonly queue: number;
+  /**
+   * Requests at once of all processes that share a durable engine, 1 to 10,000. Refused where runs live in one process.
+   * @default each process has its own `concurrency`, and nothing counts them together
+   */
+  readonly fleetConcurrency?: number;
+  /**
+   * Requests a minute of all processes that share a durable engine, 1 to 1,000,000: they start at even distances, so that
+   * 600 a minute are one every 100 ms. Refused where runs live in one process.
+   * @default no limit
+   */
+  readonly fleetRequestsPerMinute?: number;
 }
 
 export interface EndpointSpec {

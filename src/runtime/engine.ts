@@ -3,6 +3,7 @@
  * order and never sees time, promises or processes, so the same loop drives a run in memory and on a durable engine.
  */
 import type { KeyObject } from "node:crypto";
+import type { EndpointLimits } from "../catalog/endpoint.ts";
 import type { Clearance } from "../tiers/clearance.ts";
 
 /** In memory any value; a durable engine encodes it losslessly or refuses it. */
@@ -85,9 +86,25 @@ export interface EngineHost {
   perform(work: Work, context: { readonly runId: string; readonly signal: AbortSignal }): Promise<Payload>;
 }
 
+/** Places at an endpoint that all processes of an engine share. */
+export interface FleetPlaces {
+  /**
+   * Waits for a place, at most `withinMs`.
+   * @returns what gives it back; `undefined` when the time was over first
+   * @throws the signal's reason when it fires first
+   */
+  enter(
+    endpoint: string,
+    limits: Pick<EndpointLimits, "fleetConcurrency" | "fleetRequestsPerMinute">,
+    wait: { readonly signal: AbortSignal; readonly withinMs: number },
+  ): Promise<(() => void) | undefined>;
+}
+
 export interface Engine {
   /** Present on an engine whose runs outlive the process: results of works are stored, and works are journaled. */
   readonly notes?: RunNotes;
+  /** Present on an engine that can count what all of its processes send: `limits.fleetConcurrency` and the like. */
+  readonly places?: FleetPlaces;
   /** What its store may hold. @default public */
   readonly clearance?: Clearance;
   serve(host: EngineHost): Promise<void>;

@@ -113,6 +113,7 @@ export function checkRuntimeOptions(
     if (found !== undefined && typeof found !== "boolean")
       reader.mistake(name, `expected true or false, found ${show(found)}`);
   }
+  reportFleetLimits(catalog, { engine: reader.get("engine"), report });
   const graphs = reader.get("graphs") ?? [];
   if (!Array.isArray(graphs) || !graphs.every(isGraph))
     reader.mistake("graphs", `expected a list of graphs (what g.output(...) returns), found ${show(graphs)}`);
@@ -128,6 +129,21 @@ export function checkRuntimeOptions(
   if (problems.length > 0 || macKey === undefined)
     throw new DefinitionError("createRuntime", problems, "RUNTIME_INVALID");
   return { human, retry, macKey, budgets, telemetry };
+}
+
+/** A limit that nobody keeps would be an ignored promise. */
+function reportFleetLimits(
+  catalog: Partial<Catalog> | undefined,
+  { engine, report }: { engine: unknown; report: Report },
+): void {
+  if (!Array.isArray(catalog?.endpoints) || (engine as Partial<Engine> | undefined)?.places !== undefined) return;
+  for (const { name, limits } of catalog.endpoints as Catalog["endpoints"])
+    for (const key of ["fleetConcurrency", "fleetRequestsPerMinute"] as const)
+      if (limits[key] !== undefined)
+        report(
+          `runtime.catalog.${name}.limits.${key}`,
+          "expected an engine that all processes share (createRuntime({ engine: dbosEngine(...) })), found runs in this process alone; limits.concurrency holds here",
+        );
 }
 
 function isGraph(found: unknown): boolean {

@@ -19,7 +19,8 @@ export function openServices(
   const random = options.random ?? Math.random;
   const ports = new Map(options.catalog.endpoints.map((endpoint) => [endpoint.name, openModel(endpoint, clock)]));
   const served = options.catalog.endpoints.filter(({ model }) => !isLabelModel(model));
-  const gates = new Map(served.map((endpoint) => [endpoint.name, new EndpointGate(endpoint, clock, random)]));
+  const gating = { clock, random, fleet: options.engine?.places };
+  const gates = new Map(served.map((endpoint) => [endpoint.name, new EndpointGate(endpoint, gating)]));
   const candidates = options.catalog.endpoints.map((endpoint): Candidate =>
     Object.freeze({ endpoint, capabilities: frozenCopy(ports.get(endpoint.name)!.capabilities) }),
   );

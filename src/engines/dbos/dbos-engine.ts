@@ -16,6 +16,7 @@ import { TierwiseError } from "../../errors.ts";
 import type {
   Engine,
   EngineHost,
+  FleetPlaces,
   Note,
   Payload,
   RunInfo,
@@ -32,6 +33,8 @@ import { Fleet } from "./fleet.ts";
 import { guardConnections } from "./guard-connections.ts";
 import { migrateDbos } from "./migrate-dbos.ts";
 import { Patience } from "./patience.ts";
+import { PlaceTables } from "./place-tables.ts";
+import { Places } from "./places.ts";
 import { Questions, type GivenAnswer, type PendingQuestion } from "./questions.ts";
 import { Signals } from "./signals.ts";
 import { Tables, type DatabasePool } from "./tables.ts";
@@ -81,6 +84,7 @@ export function dbosEngine(options: DbosEngineOptions): DbosEngine {
 export class DbosEngine implements Engine {
   readonly clearance: Clearance;
   readonly notes: RunNotes;
+  readonly places: FleetPlaces;
   readonly #options: DbosEngineOptions;
   readonly #clock: Clock;
   readonly #runs = new Map<string, DbosRun>();
@@ -105,6 +109,7 @@ export class DbosEngine implements Engine {
       append: (runId, key, value) => this.#append(runId, key, value),
       read: (runId) => this.#read(runId),
     };
+    this.places = { enter: async (...asked) => (await this.#ready()).places.enter(...asked) };
   }
 
   serve(host: EngineHost): Promise<void> {
@@ -247,7 +252,7 @@ export class DbosEngine implements Engine {
   async close(): Promise<void> {
     if (this.#isClosed || this.#parts === undefined) return;
     this.#isClosed = true;
-    const { fleet, signals } = this.#parts;
+    const { fleet, signals, places } = this.#parts;
     for (const [runId, run] of this.#runs) {
       run.close();
       this.#host?.letGo?.(runId);
@@ -256,6 +261,7 @@ export class DbosEngine implements Engine {
       new TierwiseError("SHUTTING_DOWN", "this process stops; the run goes on in another one: runtime.attach(runId)"),
     );
     signals.close();
+    places.close();
     this.#patience.close();
     await fleet.leave();
     await DBOS.shutdown({ deregister: true, workflowCompletionTimeoutMS: 0 });
@@ -307,8 +313,9 @@ export class DbosEngine implements Engine {
     const signals = new Signals({ tables, clock: this.#clock, pollMs });
     const asking = { tables, signals, maxBytes: this.#maxRowBytes, expiresMs: this.#options.questionExpiresMs };
     const questions = new Questions({ ...asking, seal: (runId) => this.#seal(runId) });
+    const places = new Places({ tables: new PlaceTables(pool, this.#patience), clock: this.#clock, leaseMs, pollMs });
     await fleet.join();
-    this.#parts = { tables, fleet, signals, questions, workflow };
+    this.#parts = { tables, fleet, signals, questions, places, workflow };
     await fleet.sweep();
   }
 
@@ -422,6 +429,7 @@ interface Parts {
   readonly fleet: Fleet;
   readonly signals: Signals;
   readonly questions: Questions;
+  readonly places: Places;
   readonly workflow: Workflow;
 }
 

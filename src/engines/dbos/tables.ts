@@ -38,6 +38,17 @@ CREATE TABLE IF NOT EXISTS tierwise.question (
   asked_at timestamptz NOT NULL DEFAULT now(),
   expires_at timestamptz,
   PRIMARY KEY (run_id, key)
+);
+CREATE TABLE IF NOT EXISTS tierwise.place (
+  endpoint text NOT NULL,
+  place integer NOT NULL,
+  holder text NOT NULL,
+  until timestamptz NOT NULL,
+  PRIMARY KEY (endpoint, place)
+);
+CREATE TABLE IF NOT EXISTS tierwise.pace (
+  endpoint text PRIMARY KEY,
+  next_at timestamptz NOT NULL
 );`;
 
 /** Any number that nobody else takes: workers that start together make the tables one after the other. */

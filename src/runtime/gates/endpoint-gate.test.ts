@@ -19,7 +19,7 @@ function open({
     model: { invoke: () => Promise.resolve({}) },
     limits: { concurrency, queue },
   });
-  const gate = new EndpointGate(target, clock, () => random);
+  const gate = new EndpointGate(target, { clock, random: () => random });
   const controller = new AbortController();
   const enter = (withinMs = 60_000): Promise<Place | ProviderError> => gate.enter(controller.signal, withinMs);
   const inside = async (withinMs?: number): Promise<Place> => {

@@ -8,6 +8,7 @@ import type { Endpoint } from "../../catalog/endpoint.ts";
 import type { Clock } from "../../common/clock.ts";
 import { ProviderError } from "../../errors.ts";
 import { CircuitBreaker, type CircuitState, type Passage } from "./circuit-breaker.ts";
+import type { FleetPlaces } from "../engine.ts";
 import { isOutage } from "../model-call/failure-kinds.ts";
 import { RequestQueue } from "./request-queue.ts";
 import { SharedPause } from "./shared-pause.ts";
@@ -33,19 +34,29 @@ export interface GateStatus {
   readonly pausedUntilMs: number | undefined;
 }
 
+interface Around {
+  readonly clock: Clock;
+  /** Jitter, from 0 to 1. */
+  readonly random: () => number;
+  readonly fleet?: FleetPlaces | undefined;
+}
+
 export class EndpointGate {
   readonly #endpoint: Endpoint;
   readonly #clock: Clock;
   readonly #queue: RequestQueue;
   readonly #pause: SharedPause;
   readonly #breaker: CircuitBreaker;
+  /** Where the endpoint has limits for all processes together. */
+  readonly #fleet: FleetPlaces | undefined;
   /** Inside the queue, waiting for the pause. */
   #resting = 0;
 
-  /** @param random jitter, from 0 to 1 */
-  constructor(endpoint: Endpoint, clock: Clock, random: () => number) {
+  constructor(endpoint: Endpoint, { clock, random, fleet }: Around) {
+    const { fleetConcurrency, fleetRequestsPerMinute } = endpoint.limits;
     this.#endpoint = endpoint;
     this.#clock = clock;
+    this.#fleet = fleetConcurrency === undefined && fleetRequestsPerMinute === undefined ? undefined : fleet;
     this.#queue = new RequestQueue(endpoint.limits, clock);
     this.#pause = new SharedPause(clock, random);
     this.#breaker = new CircuitBreaker(clock);
@@ -93,14 +104,27 @@ export class EndpointGate {
     signal: AbortSignal,
     { byMs, leave }: { byMs: number; leave: () => void },
   ): Promise<Place | ProviderError> {
+    let leaveFleet: (() => void) | undefined = nothingToLeave;
     this.#resting += 1;
     try {
       if (!(await this.#pause.over(signal, byMs - this.#clock.nowMs()))) return this.#paused();
+      if (this.#fleet !== undefined) {
+        const { name, limits } = this.#endpoint;
+        leaveFleet = await this.#fleet.enter(name, limits, { signal, withinMs: byMs - this.#clock.nowMs() });
+        if (leaveFleet === undefined) return this.#fleetCrowded();
+      }
     } finally {
       this.#resting -= 1;
     }
     const passage = this.#breaker.pass();
-    return passage === undefined ? this.#circuitOpen() : this.#placeOf(passage, leave);
+    if (passage === undefined) {
+      leaveFleet();
+      return this.#circuitOpen();
+    }
+    return this.#placeOf(passage, () => {
+      leaveFleet();
+      leave();
+    });
   }
 
   #placeOf(passage: Passage, leave: () => void): Place {
@@ -125,6 +149,12 @@ export class EndpointGate {
     return new ProviderError(message, { code: "BACKPRESSURE", retryable: true, errorType: "backpressure" });
   }
 
+  #fleetCrowded(): ProviderError {
+    const { fleetConcurrency = "any number of", fleetRequestsPerMinute = "any number" } = this.#endpoint.limits;
+    const message = `endpoint "${this.#endpoint.name}" takes ${fleetConcurrency} requests at once (limits.fleetConcurrency) and ${fleetRequestsPerMinute} a minute (limits.fleetRequestsPerMinute) from all processes together: its turn did not come in the time that the step and the run have left. Start fewer runs at a time, raise the limits if its server can take more, or add an endpoint`;
+    return new ProviderError(message, { code: "BACKPRESSURE", retryable: true, errorType: "backpressure" });
+  }
+
   #paused(): ProviderError {
     const { leftMs } = this.#pause;
     const message = `endpoint "${this.#endpoint.name}": its server asked for a pause (Retry-After) of which ${Math.ceil(leftMs)} ms are left, longer than this call can wait`;
@@ -140,6 +170,8 @@ export class EndpointGate {
     return new ProviderError(message, { code: "CIRCUIT_OPEN", ...options });
   }
 }
+
+const nothingToLeave = (): void => undefined;
 
 /** A server that answers with an error of the caller's is there. */
 function verdictOf(outcome: Outcome): "healthy" | "unhealthy" | "unknown" {
