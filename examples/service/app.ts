@@ -27,6 +27,8 @@ declare module "fastify" {
 }
 
 const maxBodyBytes = 64 * 1_024;
+/** How often, after the drain, it is looked whether all answers are sent. */
+const sweepMs = 50;
 
 export function buildApp({
   tracer,
@@ -61,9 +63,19 @@ export function buildApp({
 /** While the runs end, Fastify answers 503 to whoever still comes; only then it stops listening. */
 function drainOnClose(app: FastifyInstance, drain: () => Promise<unknown>): void {
   let closing = false;
+  let open = 0;
+  let sweep: NodeJS.Timeout | undefined;
   app.addHook("preClose", async () => {
     closing = true;
     await drain();
+    // A connection on which nothing was asked yet is not idle for Node, which would wait half a minute for its request.
+    sweep = setInterval(() => open === 0 && app.server.closeAllConnections(), sweepMs);
+  });
+  app.server.once("close", () => clearInterval(sweep));
+  app.addHook("onRequest", (_request, reply, done) => {
+    open += 1;
+    reply.raw.once("close", () => (open -= 1));
+    done();
   });
   // Of answers whose head was sent before: Node closes what is idle once, when it stops listening.
   app.addHook("onResponse", (_request, _reply, done) => {

@@ -23,8 +23,9 @@ interface Parts {
 
 export function onPglite({ catalog, policy, refunds, macKey }: Parts) {
   // #region open
+  const pool = pglitePool("./data");
   const engine = dbosEngine({
-    database: pglitePool("./data"), // or "postgres://…"
+    database: pool, // or "postgres://…"
     clearance: { level: "customer", compartments: ["pii"] }, // what the database may hold
   });
   const runtime = createRuntime({
@@ -33,10 +34,10 @@ export function onPglite({ catalog, policy, refunds, macKey }: Parts) {
     engine,
     graphs: [refunds], // every graph whose runs this process may take over
     macKey, // at least 32 random bytes: the same in every process
-    onHuman: { clearance: "customer", ask: engine.ask },
+    onHuman: { clearance: { level: "customer", compartments: ["pii"] }, ask: engine.ask },
   });
   // #endregion
-  return { engine, runtime };
+  return { pool, engine, runtime };
 }
 
 export async function start(runtime: Runtime, refunds: Graph<Ticket, string>, ticket: { id: string; text: string }) {

@@ -810,7 +810,7 @@ describe("a tool that a person approves", () => {
       "the person may not see it",
       {},
       { onHuman: person(true).onHuman },
-      /cleared for public\{\}; its arguments can be internal\{\}: level \+1/,
+      /cleared for public\{\}; its arguments can be internal\{\}: level \+1\. If they may see them: onHuman: \{ clearance: "internal"/,
     ],
     [
       "the approval may not show it",

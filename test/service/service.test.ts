@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { faults, FaultServer, ScriptedModel } from "tierwise/testing";
 import { readConfig } from "../../examples/service/config.ts";
@@ -196,6 +198,14 @@ describe("the service", () => {
     const response = await open;
     expect([response.status, response.headers.get("connection")]).toEqual([503, "close"]);
     expect(await response.json()).toMatchObject({ code: "RUN_CANCELLED", message: "this instance is shutting down" });
+  });
+
+  it("closes at once although somebody has connected and asked nothing", async () => {
+    await using service = await startService({ drainMs: 0 });
+    const silent = connect(Number(new URL(service.url).port), "127.0.0.1");
+    await once(silent, "connect");
+    await service.app.close();
+    await once(silent, "close");
   });
 
   it("shows the event loop's delay to this machine where it is asked to", async () => {

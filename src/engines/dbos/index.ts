@@ -6,4 +6,5 @@
 export { dbosEngine, DbosEngine, type DbosEngineOptions } from "./dbos-engine.ts";
 export type { GivenAnswer, PendingQuestion } from "./questions.ts";
 export { pglitePool } from "./pglite.ts";
+export type { PglitePool } from "./pglite-pool.ts";
 export type { DatabasePool } from "./tables.ts";

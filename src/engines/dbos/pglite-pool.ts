@@ -3,11 +3,17 @@ import type { DatabasePool } from "./tables.ts";
 
 type Query = (text: string | { text: string; values?: unknown[] }, values?: readonly unknown[]) => Promise<unknown>;
 
+/** PGlite as a pool. */
+export interface PglitePool extends DatabasePool {
+  /** Closes PGlite. Call it after `engine.close()`, which leaves a pool that it was handed open: that keeps the process alive. */
+  end(): Promise<void>;
+}
+
 /**
  * PGlite as the pool that DBOS expects: one connection, handed out first come, first served. Transactions of one holder are
  * never mixed with statements of another.
  */
-export function poolOver(pglite: PGlite): DatabasePool {
+export function poolOver(pglite: PGlite): PglitePool {
   let last: Promise<void> = Promise.resolve();
   const enter = async (): Promise<() => void> => {
     const before = last;
@@ -46,7 +52,7 @@ export function poolOver(pglite: PGlite): DatabasePool {
     idleCount: 1,
     waitingCount: 0,
   };
-  return pool as unknown as DatabasePool;
+  return pool as unknown as PglitePool;
 }
 
 /** As `pg` does it: objects go as JSON, lists as they are. */

@@ -1,6 +1,6 @@
 import { StepFailedError, TierwiseError, type Problem } from "../../errors.ts";
 import type { AgentStep, BoundTool } from "../../graph/definition.ts";
-import { excess, flowsTo, formatClearance, type Clearance } from "../../tiers/clearance.ts";
+import { clearanceSource, excess, flowsTo, formatClearance, type Clearance } from "../../tiers/clearance.ts";
 import { formatLabel, type Label } from "../../tiers/label.ts";
 import { assertFlow } from "../assert-flow.ts";
 import { boundedText } from "./bounded-text.ts";
@@ -84,7 +84,8 @@ function obstacle(label: Label, human: Clearance | undefined, bound: Clearance |
   if (human === undefined) return "nobody is wired: createRuntime({ onHuman: { clearance, ask } })";
   const refusal = (who: string, clearance: Clearance): string =>
     `${who} ${formatClearance(clearance)}; its arguments can be ${formatLabel(label)}: ${excess(label, clearance)}`;
-  if (!flowsTo(label, human)) return refusal("the person (onHuman) is cleared for", human);
+  if (!flowsTo(label, human))
+    return `${refusal("the person (onHuman) is cleared for", human)}. If they may see them: onHuman: { clearance: ${clearanceSource(label)}, ask }`;
   return bound === undefined || flowsTo(label, bound)
     ? undefined
     : refusal("the approval (approve.clearance) may show", bound);
