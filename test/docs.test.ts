@@ -6,8 +6,8 @@ const root = resolve(import.meta.dirname, "..");
 const docs = join(root, "docs");
 const concepts = readdirSync(join(docs, "concepts"));
 
-/** What is in `common` serves the other rooms; engines run the graphs of `runtime`, each under its own subpath. */
-const withoutPage = ["common", "engines"];
+/** What is in `common` serves the other rooms. */
+const withoutPage = ["common"];
 
 describe("the documentation", () => {
   it("has a page for each room of the source", () => {

@@ -5,13 +5,13 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
-import { DBOS, type DLogger } from "@dbos-inc/dbos-sdk";
+import { DBOS } from "@dbos-inc/dbos-sdk";
 import { assertStillOwnsWorkflow } from "@dbos-inc/dbos-sdk/datasource";
 import { isWorkflowIDInUseError } from "@dbos-inc/dbos-sdk/internal/error";
 import { getExecutor } from "@dbos-inc/dbos-sdk/internal/dbos";
-import { dbRetryConfig } from "@dbos-inc/dbos-sdk/internal/utils";
+import type { Clock } from "../../common/clock.ts";
+import { show } from "../../common/names.ts";
 import { stableHash } from "../../common/stable-hash.ts";
-import { systemClock, type Clock } from "../../common/clock.ts";
 import { TierwiseError } from "../../errors.ts";
 import type {
   Engine,
@@ -22,59 +22,28 @@ import type {
   RunInfo,
   RunNotes,
   RunQuery,
-  RunStatus,
 } from "../../runtime/engine.ts";
 import type { HumanRequest } from "../../runtime/session.ts";
-import { makeClearance, publicClearance, type Clearance, type ClearanceSpec } from "../../tiers/clearance.ts";
+import type { Clearance, ClearanceSpec } from "../../tiers/clearance.ts";
 import { decode, encode } from "../codec.ts";
 import { Seal, SealedLog } from "../seal.ts";
+import { checkDbosOptions, type CheckedDbosOptions, type DbosEngineOptions } from "./dbos-options.ts";
 import { cancelKey, DbosRun, outside } from "./dbos-run.ts";
 import { Fleet } from "./fleet.ts";
-import { guardConnections } from "./guard-connections.ts";
-import { migrateDbos } from "./migrate-dbos.ts";
+import { launchDbos, shutdownDbos, type Workflow } from "./launch-dbos.ts";
 import { Patience } from "./patience.ts";
 import { PlaceTables } from "./place-tables.ts";
 import { Places } from "./places.ts";
 import { Questions, type GivenAnswer, type PendingQuestion } from "./questions.ts";
+import { notePlace, refusalKey, RunDirectory } from "./run-directory.ts";
 import { Signals } from "./signals.ts";
 import { Tables, type DatabasePool } from "./tables.ts";
-
-export interface DbosEngineOptions {
-  /** Address of a PostgreSQL database, or a pool over one: of `pg`, or of PGlite with `pglitePool`. */
-  readonly database: string | DatabasePool;
-  /** What the database may hold: input, results and drafts of every graph that runs on it. @default "public" */
-  readonly clearance?: ClearanceSpec;
-  /** How long a silent process keeps its runs, in milliseconds, 1,000 to 600,000. @default 15_000 */
-  readonly leaseMs?: number;
-  /** How often signals of other processes are looked for, in milliseconds, 10 to 60,000. @default 100 */
-  readonly pollMs?: number;
-  /** UTF-8 bytes of one stored row at most: a batch of results. @default 8 MiB */
-  readonly maxRowBytes?: number;
-  /** How long a question to a person stays open, in milliseconds. @default as long as its run */
-  readonly questionExpiresMs?: number;
-  /**
-   * Who may take over whose runs: processes of the same version. @default a hash of the graphs' versions, so that a process
-   * with changed graphs leaves old runs to processes that have the old ones
-   */
-  readonly version?: string;
-  /** How often a run is taken over before it counts as stuck (`find`, `resume`), 1 to 1,000. @default 20 */
-  readonly maxRecoveries?: number;
-  /** DBOS's log. @default warnings and errors to the console */
-  readonly logger?: DLogger;
-  readonly clock?: Clock;
-}
 
 /** Codes of a run that this process may not go on with; it is set aside, and nothing of it is lost. */
 const refusals: ReadonlySet<string> = new Set(["GRAPH_CHANGED", "PRIVACY_POLICY_WEAKENED", "CHECKPOINT_INVALID"]);
 
-/** Of DBOS, while the database is down: it would come to a minute, and runs would stand still as long when it is back. */
-const longestPauseSeconds = 5;
-
-const workflowName = "tierwise-run";
 const startPlace = "start";
 const endPlace = "end";
-
-type Workflow = (start: string) => Promise<string>;
 
 /** @returns an engine for `createRuntime({ engine })`; `questions` and `answer` are for those who answer */
 export function dbosEngine(options: DbosEngineOptions): DbosEngine {
@@ -85,7 +54,7 @@ export class DbosEngine implements Engine {
   readonly clearance: Clearance;
   readonly notes: RunNotes;
   readonly places: FleetPlaces;
-  readonly #options: DbosEngineOptions;
+  readonly #options: CheckedDbosOptions;
   readonly #clock: Clock;
   readonly #runs = new Map<string, DbosRun>();
   /** Started by this process, and not yet driven. */
@@ -98,13 +67,14 @@ export class DbosEngine implements Engine {
   readonly #driving = new Set<Promise<string>>();
   readonly #closed = Promise.withResolvers<never>();
   #isClosed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(options: DbosEngineOptions) {
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    this.#options = checkDbosOptions(options);
+    this.#clock = this.#options.clock;
     this.#patience = new Patience(this.#clock);
     this.#closed.promise.catch(() => undefined);
-    this.clearance = options.clearance === undefined ? publicClearance : makeClearance(options.clearance);
+    this.clearance = this.#options.clearance;
     this.notes = {
       append: (runId, key, value) => this.#append(runId, key, value),
       read: (runId) => this.#read(runId),
@@ -161,26 +131,8 @@ export class DbosEngine implements Engine {
     return decode(this.#seal(runId).open(endPlace, row));
   }
 
-  async find({ status, graph, limit = 100 }: RunQuery = {}): Promise<readonly RunInfo[]> {
-    await this.#ready();
-    const attributes = graph === undefined ? {} : { attributes: { graph } };
-    const wanted = status === undefined ? {} : { status: [...storedStatus[status]] };
-    const what = { workflowName, ...attributes, ...wanted, sortDesc: true, loadInput: false, loadOutput: false };
-    const rows = await DBOS.listWorkflows(status === "refused" ? { ...what } : { ...what, limit });
-    const infos = await Promise.all(
-      rows.map(async ({ workflowID, status: stored, attributes: told = {}, createdAt }): Promise<RunInfo> => {
-        const why = stored === "CANCELLED" ? await this.#refusal(workflowID) : undefined;
-        return {
-          runId: workflowID,
-          status: why === undefined ? statusOf(stored) : "refused",
-          graph: String(told["graph"]),
-          graphVersion: String(told["graphVersion"]),
-          startedAtMs: createdAt,
-          ...(why !== undefined && { why }),
-        };
-      }),
-    );
-    return infos.filter((info) => status === undefined || info.status === status).slice(0, limit);
+  async find(query: RunQuery = {}): Promise<readonly RunInfo[]> {
+    return (await this.#ready()).directory.find(query);
   }
 
   /** For `onHuman: { clearance, ask: engine.ask }`: the question is stored, and waits for `answer`, in any process. */
@@ -225,14 +177,12 @@ export class DbosEngine implements Engine {
    * @returns how many runs, at most 1,000 a call
    */
   async prune(olderThanMs: number): Promise<number> {
-    const { tables } = await this.#ready();
-    const completedBefore = new Date(this.#clock.epochMs() - olderThanMs).toISOString();
-    const status = [...storedStatus.ended, ...storedStatus.cancelled];
-    const what = { workflowName, status, completedBefore, limit: 1_000, loadInput: false, loadOutput: false };
-    const runIds = (await DBOS.listWorkflows(what)).map(({ workflowID }) => workflowID);
-    await tables.forget(runIds);
-    await DBOS.deleteWorkflows(runIds);
-    return runIds.length;
+    if (!(olderThanMs >= 0 && olderThanMs <= this.#clock.epochMs()))
+      throw new TierwiseError(
+        "RUNTIME_INVALID",
+        `engine.prune: expected milliseconds, 0 or more, found ${show(olderThanMs)}`,
+      );
+    return (await this.#ready()).directory.prune(this.#clock.epochMs() - olderThanMs);
   }
 
   async drain(timeoutMs: number): Promise<void> {
@@ -240,8 +190,7 @@ export class DbosEngine implements Engine {
     const ended = Promise.allSettled(this.#driving).then(() => this.#settled());
     let stopTimer = (): void => undefined;
     const late = new Promise<void>((resolve) => (stopTimer = this.#clock.setTimer(timeoutMs, resolve)));
-    await Promise.race([ended, late]);
-    stopTimer();
+    await Promise.race([ended, late]).finally(stopTimer);
   }
 
   async #settled(): Promise<void> {
@@ -249,9 +198,16 @@ export class DbosEngine implements Engine {
   }
 
   /** Stops at once. Runs under way are not cancelled: other processes, or the next one, go on with them. */
-  async close(): Promise<void> {
-    if (this.#isClosed || this.#parts === undefined) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // An engine that could not start has ended itself.
+    await this.#launched?.catch(() => undefined);
     this.#isClosed = true;
+    if (this.#parts === undefined) return;
     const { fleet, signals, places } = this.#parts;
     for (const [runId, run] of this.#runs) {
       run.close();
@@ -263,12 +219,15 @@ export class DbosEngine implements Engine {
     signals.close();
     places.close();
     this.#patience.close();
-    await fleet.leave();
-    await DBOS.shutdown({ deregister: true, workflowCompletionTimeoutMS: 0 });
+    try {
+      await fleet.leave();
+    } finally {
+      await shutdownDbos();
+    }
   }
 
   get #maxRowBytes(): number {
-    return this.#options.maxRowBytes ?? 8 * 1024 * 1024;
+    return this.#options.maxRowBytes;
   }
 
   #seal(runId: string): Seal {
@@ -284,39 +243,42 @@ export class DbosEngine implements Engine {
   }
 
   async #launch(host: EngineHost): Promise<void> {
-    const { database, logger, leaseMs = 15_000, pollMs = 100 } = this.#options;
     const version = this.#options.version ?? `${format}-${stableHash([...(host.graphs ?? [])].sort(), 8)}`;
-    const executorId = randomUUID();
-    const isOwnPool = typeof database === "string";
-    DBOS.setConfig({
-      name: "tierwise",
-      ...(isOwnPool
-        ? { systemDatabaseUrl: database }
-        : { systemDatabasePool: database as never, useListenNotify: false }),
-      executorID: executorId,
-      applicationVersion: version,
-      ...(logger === undefined ? { logLevel: "warn" } : { logger }),
-    });
-    const workflow: Workflow = DBOS.registerWorkflow((start: string) => this.#tracked(start), {
-      name: workflowName,
-      maxRecoveryAttempts: this.#options.maxRecoveries ?? 20,
-    });
-    dbRetryConfig.maxBackoffSec = longestPauseSeconds;
-    await migrateDbos(database, this.#clock);
-    await DBOS.launch();
-    const { pool } = getExecutor().systemDatabase;
-    guardConnections(pool);
-    const tables = new Tables(pool, this.#patience);
-    await tables.migrate();
+    const identity = { executorId: randomUUID(), version };
+    try {
+      const { workflow, pool } = await launchDbos(this.#options, identity, (start) => this.#tracked(start));
+      const tables = new Tables(pool, this.#patience);
+      await tables.migrate();
+      const parts = { ...this.#open(tables, pool, identity), workflow };
+      await parts.fleet.join();
+      this.#parts = parts;
+      await parts.fleet.sweep();
+    } catch (error) {
+      this.#patience.close();
+      await this.#parts?.fleet.leave().catch(() => undefined);
+      this.#parts = undefined;
+      await shutdownDbos();
+      throw error;
+    }
+  }
+
+  #open(
+    tables: Tables,
+    pool: DatabasePool,
+    identity: { executorId: string; version: string },
+  ): Omit<Parts, "workflow"> {
+    const { leaseMs, pollMs, questionExpiresMs: expiresMs } = this.#options;
     const own = { tables, patience: this.#patience, clock: this.#clock };
-    const fleet = new Fleet({ ...own, executorId, version, leaseMs, assertStillOwns: assertStillOwnsWorkflow });
+    const seal = (runId: string): Seal => this.#seal(runId);
     const signals = new Signals({ tables, clock: this.#clock, pollMs });
-    const asking = { tables, signals, maxBytes: this.#maxRowBytes, expiresMs: this.#options.questionExpiresMs };
-    const questions = new Questions({ ...asking, seal: (runId) => this.#seal(runId) });
-    const places = new Places({ tables: new PlaceTables(pool, this.#patience), clock: this.#clock, leaseMs, pollMs });
-    await fleet.join();
-    this.#parts = { tables, fleet, signals, questions, places, workflow };
-    await fleet.sweep();
+    return {
+      tables,
+      signals,
+      fleet: new Fleet({ ...own, ...identity, leaseMs, assertStillOwns: assertStillOwnsWorkflow }),
+      places: new Places({ tables: new PlaceTables(pool, this.#patience), clock: this.#clock, leaseMs, pollMs }),
+      questions: new Questions({ tables, signals, maxBytes: this.#maxRowBytes, expiresMs, seal }),
+      directory: new RunDirectory(tables, seal),
+    };
   }
 
   /** The workflow. */
@@ -332,7 +294,10 @@ export class DbosEngine implements Engine {
 
   async #drive(start: string): Promise<string> {
     const runId = DBOS.workflowID!;
-    const { fleet, signals, questions, tables } = await this.#ready();
+    await this.#launched?.catch(() => undefined);
+    // Taken over in the moment in which this process stops: whatever came back would be the run's end.
+    if (this.#isClosed || this.#parts === undefined) return never;
+    const { fleet, signals, questions, tables } = this.#parts;
     const host = this.#host!;
     try {
       const seal = this.#seal(runId);
@@ -377,17 +342,6 @@ export class DbosEngine implements Engine {
     await outside(() => DBOS.cancelWorkflow(runId));
   }
 
-  /** Told as far as it can be read: who refused may have had another key. */
-  async #refusal(runId: string): Promise<string | undefined> {
-    const { tables } = await this.#ready();
-    const found = (await tables.notes(runId)).findLast(({ key }) => key === refusalKey);
-    try {
-      return found && String(decode(this.#seal(runId).open(notePlace(refusalKey), found.value)));
-    } catch (error) {
-      return (error as Error).message;
-    }
-  }
-
   async #append(runId: string, key: string, value: Payload): Promise<void> {
     const { tables, fleet } = await this.#ready();
     const run = this.#runs.get(runId);
@@ -417,7 +371,7 @@ export class DbosEngine implements Engine {
     try {
       return (await DBOS.getResult<string>(runId, { pollingIntervalMs: 100 }))!;
     } catch (cause) {
-      const why = await this.#refusal(runId);
+      const why = await (await this.#ready()).directory.refusal(runId);
       if (why !== undefined) throw new TierwiseError("ENGINE_UNAVAILABLE", why, { cause });
       throw cause;
     }
@@ -430,6 +384,7 @@ interface Parts {
   readonly signals: Signals;
   readonly questions: Questions;
   readonly places: Places;
+  readonly directory: RunDirectory;
   readonly workflow: Workflow;
 }
 
@@ -437,24 +392,9 @@ interface Parts {
 const lastRowMs = 5_000;
 /** Of what is stored: another one is another version of workers. */
 const format = "tierwise1";
-const refusalKey = "refused";
 const signalPlace = (key: string): string => `signal ${key}`;
-const notePlace = (key: string): string => `note ${key}`;
 
-const storedStatus = {
-  running: ["PENDING", "ENQUEUED", "DELAYED"],
-  ended: ["SUCCESS", "ERROR"],
-  cancelled: ["CANCELLED"],
-  refused: ["CANCELLED"],
-  stuck: ["MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
-} as const;
-
-function statusOf(stored: string): RunStatus {
-  const found = (Object.keys(storedStatus) as RunStatus[]).find((status) =>
-    (storedStatus[status] as readonly string[]).includes(stored),
-  );
-  return found ?? "running";
-}
+const never = new Promise<never>(() => undefined);
 
 /** A reason may be anything that the caller has; an error or plain data is kept. */
 function storableReason(reason: Payload): Payload {

@@ -3,7 +3,8 @@
  * and for PGlite `@electric-sql/pglite`.
  * @module
  */
-export { dbosEngine, DbosEngine, type DbosEngineOptions } from "./dbos-engine.ts";
+export { dbosEngine, DbosEngine } from "./dbos-engine.ts";
+export type { DbosEngineOptions } from "./dbos-options.ts";
 export type { GivenAnswer, PendingQuestion } from "./questions.ts";
 export { pglitePool } from "./pglite.ts";
 export type { PglitePool } from "./pglite-pool.ts";
