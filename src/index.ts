@@ -175,6 +175,7 @@ export type {
   Engine,
   EngineEvent,
   EngineHost,
+  FleetPlaces,
   EngineRun,
   Note,
   RunInfo,

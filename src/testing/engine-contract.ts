@@ -11,7 +11,7 @@ export interface EngineCase {
 }
 
 /** What a case does with a run: how it is driven, and what its works come to. */
-interface Play {
+export interface Play {
   readonly drive: EngineHost["drive"];
   readonly perform?: (work: Work, signal: AbortSignal) => Promise<Payload>;
 }

@@ -14,7 +14,7 @@ export {
 } from "./scripted-model.ts";
 export { SimulatedClock } from "./simulated-clock.ts";
 export { budgetPortContract, type ContractCase } from "./budget-port-contract.ts";
-export { durableEngineContract, engineContract, ServedEngine, type EngineCase } from "./engine-contract.ts";
+export { durableEngineContract, engineContract, ServedEngine, type EngineCase, type Play } from "./engine-contract.ts";
 
 export { FaultServer, type FaultServerOptions, type ServerRequest, type ServerScript } from "./fault-server.ts";
 export type { Delivery, EventStream, ServedCompletion, ServedToolCall, ServerReply } from "./server-reply.ts";
